@@ -1,0 +1,226 @@
+package models
+
+import "time"
+
+// Direction is which way a decision moves capacity. The zero value holds.
+type Direction string
+
+// The directions.
+const (
+	DirectionHold Direction = ""
+	DirectionUp   Direction = "up"
+	DirectionDown Direction = "down"
+)
+
+// Class says what made a decision. The zero value is hold.
+type Class string
+
+// The classes of decisions.
+const (
+	ClassHold     Class = "hold"
+	ClassSteady   Class = "steady"   // scale-in under calm load
+	ClassReactive Class = "reactive" // measured demand
+	ClassPanic    Class = "panic"    // a spike on the fast path
+	ClassForecast Class = "forecast"
+	ClassFloor    Class = "floor"    // a reservation
+	ClassCap      Class = "cap"      // a ceiling pulled capacity down
+	ClassFailsafe Class = "failsafe" // signals missing
+)
+
+// Candidate is one opinion on how many replicas are needed, used or not, with why.
+type Candidate struct {
+	By      string   `json:"by"` // throughput, utilisation, queue, forecast, reservation:<id>, min
+	Value   *float64 `json:"value,omitempty"`
+	Target  *float64 `json:"target,omitempty"`
+	Quality Quality  `json:"quality,omitempty"`
+	N       int      `json:"n"` // replicas this candidate asks for
+	Used    bool     `json:"used"`
+	Why     string   `json:"why,omitempty"`
+}
+
+// Shaping is a rule that changed, or was asked to change, the raw need.
+type Shaping struct {
+	Rule   string `json:"rule"`
+	Effect string `json:"effect"`
+}
+
+// Cap is a ceiling that was looked at, in order, with its arithmetic.
+type Cap struct {
+	Cap   string `json:"cap"`
+	Limit int    `json:"limit"`
+	Bound bool   `json:"bound"`
+	Calc  string `json:"calc,omitempty"`
+}
+
+// Deficit is need that no decision may meet, with what a person can do about it.
+type Deficit struct {
+	Replicas int      `json:"replicas"`
+	RPS      float64  `json:"rps"`
+	Cap      string   `json:"cap"`
+	Remedies []string `json:"remedies"`
+}
+
+// Counterfactual is what the published autoscalers would have ordered on the same
+// input: Kubernetes HPA on CPU, Knative KPA on concurrency.
+type Counterfactual struct {
+	HPA *int `json:"hpa,omitempty"`
+	KPA *int `json:"kpa,omitempty"`
+}
+
+// Explanation is the record of one evaluation: every candidate, rule and ceiling with
+// its part in the result. It is made on each tick, also on those that change nothing.
+type Explanation struct {
+	DecisionID     string         `json:"id"`
+	Service        ServiceName    `json:"service"`
+	At             time.Time      `json:"at"`
+	PolicyVersion  string         `json:"policy"`
+	InputsHash     string         `json:"inputsHash"` // sha256 over the canonical inputs
+	Mode           string         `json:"mode"`
+	Current        int            `json:"current"` // spec
+	Ready          int            `json:"ready"`
+	Pending        int            `json:"pending"`
+	Raw            int            `json:"raw"`     // need before shaping and caps
+	Desired        int            `json:"desired"` // spec to have
+	Class          Class          `json:"class"`
+	Direction      Direction      `json:"direction"`
+	BindingReason  string         `json:"bindingReason"`
+	Candidates     []Candidate    `json:"candidates"`
+	Shaping        []Shaping      `json:"shaping"`
+	Caps           []Cap          `json:"caps"`
+	Deficit        *Deficit       `json:"deficit,omitempty"`
+	CostDeltaHour  float64        `json:"costDeltaPerHour"`
+	Counterfactual Counterfactual `json:"counterfactual"`
+	Gaps           []string       `json:"gaps,omitempty"`
+	Text           string         `json:"text"` // the sentence a person reads
+}
+
+// Outcome is how a decision ended. The zero value is open: nothing is claimed yet.
+type Outcome string
+
+// The outcomes of a decision.
+const (
+	OutcomeOpen       Outcome = ""
+	OutcomeVerified   Outcome = "verified"    // the new capacity serves as well as the old
+	OutcomeHeld       Outcome = "held"        // kept, but not enough evidence for a verdict
+	OutcomeRolledBack Outcome = "rolled_back" // judged harmful and taken back, never below the need
+	OutcomeSuperseded Outcome = "superseded"  // a later decision took over while it ran
+	OutcomeCancelled  Outcome = "cancelled"   // stopped by a person, compensated
+	OutcomeRefused    Outcome = "refused"     // preflight or the actuator said no; nothing was changed
+	OutcomeExpired    Outcome = "expired"     // not carried out within its time; nothing was changed
+	OutcomeNoOp       Outcome = "no_op"       // nothing had to be done
+	OutcomeFailed     Outcome = "failed"      // neither done nor undone; a person is needed
+	OutcomeLost       Outcome = "lost"        // its workflow ended without a word; found by reconciliation
+)
+
+// Outcomes lists the closed outcomes.
+func Outcomes() []Outcome {
+	return []Outcome{
+		OutcomeVerified, OutcomeHeld, OutcomeRolledBack, OutcomeSuperseded, OutcomeCancelled,
+		OutcomeRefused, OutcomeExpired, OutcomeNoOp, OutcomeFailed, OutcomeLost,
+	}
+}
+
+// DecisionStatus is where a decision stands on its way.
+type DecisionStatus string
+
+// The statuses of a decision.
+const (
+	DecisionProposed  DecisionStatus = "proposed"  // asked for, not taken up by its Autoscale workflow yet
+	DecisionExecuting DecisionStatus = "executing" // its operation workflow is started or about to be
+	DecisionClosed    DecisionStatus = "closed"    // Outcome says how
+)
+
+// Decision is a recorded choice to change capacity. Row of scalability_decisions; it
+// is committed before anything is changed, and its operation's workflow ID is made
+// from its ID.
+type Decision struct {
+	ID            string         `json:"id" gorm:"primaryKey"`
+	Service       ServiceName    `json:"service"`
+	CreatedAt     time.Time      `json:"createdAt"`
+	ExpiresAt     time.Time      `json:"expiresAt"` // not carried out later than this
+	RequestedBy   string         `json:"requestedBy"`
+	Class         Class          `json:"class"`
+	Direction     Direction      `json:"direction"`
+	FromReplicas  int            `json:"fromReplicas"`
+	ToReplicas    int            `json:"toReplicas"`
+	Sentence      string         `json:"sentence"`
+	Explanation   *Explanation   `json:"explanation,omitempty" gorm:"serializer:json;type:jsonb"`
+	Status        DecisionStatus `json:"status"`
+	Outcome       Outcome        `json:"outcome"`
+	OutcomeReason string         `json:"outcomeReason"`
+	FinishedAt    *time.Time     `json:"finishedAt,omitempty"`
+	FinalReplicas *int           `json:"finalReplicas,omitempty"`
+	WorkflowID    string         `json:"workflowId"`
+	ReservationID string         `json:"reservationId,omitempty"`
+	Evidence      *Evidence      `json:"evidence,omitempty" gorm:"serializer:json;type:jsonb"`
+	// SpikeSampleAt is the first sample that showed the spike, for the time from
+	// sample to order; nil when no spike was involved.
+	SpikeSampleAt *time.Time `json:"spikeSampleAt,omitempty"`
+	OrderedAt     *time.Time `json:"orderedAt,omitempty"` // the actuator accepted the order
+}
+
+// TableName is the SQL table.
+func (Decision) TableName() string { return "scalability_decisions" }
+
+// Evidence is what a verified change measured and judged.
+type Evidence struct {
+	Baseline     *Measurement  `json:"baseline,omitempty"`
+	Measurements []Measurement `json:"measurements"`
+	Checks       []Check       `json:"checks"`
+	Verdict      Verdict       `json:"verdict"`
+	Steps        []Step        `json:"steps"`
+}
+
+// Step is one thing a workflow did, in order.
+type Step struct {
+	At   time.Time `json:"at"`
+	Name string    `json:"name"`
+	Text string    `json:"text"`
+}
+
+// Verdict judges new capacity against old. The zero value holds: without evidence
+// nothing is called a success and nothing is rolled back.
+type Verdict string
+
+// The verdicts.
+const (
+	VerdictHold     Verdict = ""
+	VerdictKeep     Verdict = "keep"
+	VerdictRollback Verdict = "rollback"
+)
+
+// CheckResult is how one gate came out. The zero value is inconclusive.
+type CheckResult string
+
+// The results of a gate.
+const (
+	CheckInconclusive CheckResult = ""
+	CheckPass         CheckResult = "pass"
+	CheckFail         CheckResult = "fail"
+	CheckCritical     CheckResult = "critical" // one is enough for a rollback
+)
+
+// Check is one gate applied to one measurement.
+type Check struct {
+	Name   string      `json:"name"`
+	Result CheckResult `json:"result"`
+	Value  *float64    `json:"value,omitempty"`
+	Limit  *float64    `json:"limit,omitempty"`
+	Reason string      `json:"reason"`
+}
+
+// DecisionFilter selects decisions, newest first. Zero fields do not filter.
+type DecisionFilter struct {
+	Service ServiceName
+	Outcome *Outcome // pointer: open ("") is a filter of its own
+	Since   time.Time
+	Until   time.Time
+	Limit   int
+	Before  *Cursor
+}
+
+// Cursor is a position in a list ordered by time and then ID, newest first.
+type Cursor struct {
+	At time.Time
+	ID string
+}

@@ -1,0 +1,69 @@
+package models
+
+import "time"
+
+// PredictionMethod says which path made a forecast: never a silent guess.
+type PredictionMethod string
+
+// The methods, from least to most informed.
+const (
+	MethodNone          PredictionMethod = ""               // no history and no calendar: nothing is predicted
+	MethodCalendarOnly  PredictionMethod = "calendar_only"  // weddings on an assumed base
+	MethodRecentLevel   PredictionMethod = "recent_level"   // under a week of history: the recent level
+	MethodSeasonalNaive PredictionMethod = "seasonal_naive" // the same hours of last week
+)
+
+// PredictionRequest asks for hourly load of one service.
+type PredictionRequest struct {
+	Service               ServiceName `json:"service"`
+	TimeHorizonHours      int         `json:"timeHorizonHours"`
+	IncludeWeddingContext bool        `json:"includeWeddingContext"`
+}
+
+// WeddingShare is the part of a predicted hour that one wedding brings.
+type WeddingShare struct {
+	WeddingID string  `json:"weddingId"`
+	RPS       float64 `json:"rps"`
+}
+
+// PredictionPoint is the expected load of one hour, in requests per second. Quantiles
+// are nil where there is too little history for an interval.
+type PredictionPoint struct {
+	At       time.Time      `json:"at"`
+	Base     float64        `json:"base"`
+	Weddings []WeddingShare `json:"weddings,omitempty"`
+	P50      float64        `json:"p50"`
+	P90      *float64       `json:"p90,omitempty"`
+	P95      *float64       `json:"p95,omitempty"`
+	P99      *float64       `json:"p99,omitempty"`
+	Replicas int            `json:"replicas"` // at the service's target utilisation
+}
+
+// Prediction is a forecast with how it was made.
+type Prediction struct {
+	Service      ServiceName       `json:"service"`
+	IssuedAt     time.Time         `json:"issuedAt"`
+	Method       PredictionMethod  `json:"method"`
+	Reason       string            `json:"reason"` // why this method, in a sentence
+	HistoryHours int               `json:"historyHours"`
+	Points       []PredictionPoint `json:"points"`
+	Peak         *PredictionPoint  `json:"peak,omitempty"`
+}
+
+// WeddingPrediction is the stored forecast of one wedding's own load. Row of
+// wedding_predictions; the latest stands in Redis under prediction:<weddingId>.
+type WeddingPrediction struct {
+	ID           string           `json:"id" gorm:"primaryKey"`
+	WeddingID    string           `json:"weddingId"`
+	WeddingDate  string           `json:"weddingDate"` // YYYY-MM-DD in the venue's zone
+	Service      ServiceName      `json:"service"`
+	CreatedAt    time.Time        `json:"createdAt"` // origin of the forecast
+	PeakAt       time.Time        `json:"peakAt"`
+	PeakRPS      float64          `json:"peakRps" gorm:"column:peak_rps"`
+	PeakReplicas int              `json:"peakReplicas"`
+	Guests       int              `json:"guests"`
+	Method       PredictionMethod `json:"method"`
+}
+
+// TableName is the SQL table.
+func (WeddingPrediction) TableName() string { return "wedding_predictions" }

@@ -93,3 +93,16 @@ type LiveSnapshot struct {
 	Services  []ServiceStatus `json:"services"`
 	Decisions []Decision      `json:"decisions"` // newest first; all recent ones in the first event
 }
+
+// DatabaseStatus is what an operator asks of the database: the process's own pool and
+// the largest tables. Sizes are bytes.
+type DatabaseStatus struct {
+	Reachable       bool             `json:"reachable"`
+	LatencyMS       float64          `json:"latencyMs"`
+	OpenConnections int              `json:"openConnections"`
+	InUse           int              `json:"inUse"`
+	MaxConnections  int              `json:"maxConnections"`
+	WaitCount       int64            `json:"waitCount"`
+	TableBytes      map[string]int64 `json:"tableBytes"`
+	Version         string           `json:"version"`
+}

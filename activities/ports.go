@@ -1,0 +1,107 @@
+package activities
+
+import (
+	"context"
+	"time"
+
+	"github.com/wedsync/scalability/models"
+)
+
+// Catalogue reads the services that are scaled.
+type Catalogue interface {
+	Service(ctx context.Context, name models.ServiceName) (models.Service, error)
+	Services(ctx context.Context) ([]models.Service, error)
+}
+
+// SignalReader reads the recent seconds of a service's metrics.
+type SignalReader interface {
+	Signals(ctx context.Context, service models.ServiceName, now time.Time) ([]models.Signal, error)
+}
+
+// Forecaster gives the largest demand expected in [now, now+within]; nil when it has
+// nothing to say.
+type Forecaster interface {
+	Forecast(ctx context.Context, service models.Service, now time.Time, within time.Duration) (*models.ForecastPoint, error)
+}
+
+// Claims reads what people and plans ask of a service's capacity.
+type Claims interface {
+	ActiveReservations(ctx context.Context, service models.ServiceName, at time.Time) ([]models.Reservation, error)
+	OpenRequests(ctx context.Context, service models.ServiceName) ([]models.DecisionRequest, error)
+}
+
+// Actuator reads and moves capacity.
+type Actuator interface {
+	Describe(ctx context.Context, service models.ServiceName) (models.ReplicaSet, error)
+	Apply(ctx context.Context, req models.ApplyRequest) (models.ApplyResult, error)
+}
+
+// Measurer reads how capacity serves, and the ceilings it stands under.
+type Measurer interface {
+	Measure(ctx context.Context, req models.MeasureRequest) (models.Measurement, error)
+	Limits(ctx context.Context, service models.Service) (models.Limits, error)
+}
+
+// DecisionWriter keeps decisions. RecordDecision is idempotent by ID: it inserts, or
+// takes up a proposed row; a closed row is a conflict.
+type DecisionWriter interface {
+	RecordDecision(ctx context.Context, d models.Decision) error
+	CloseDecision(ctx context.Context, r models.OutcomeReport) error
+}
+
+// DecisionReader reads decisions back.
+type DecisionReader interface {
+	Decision(ctx context.Context, id string) (models.Decision, error)
+	// OpenDecisions lists decisions without an outcome that were made before a time.
+	OpenDecisions(ctx context.Context, before time.Time) ([]models.Decision, error)
+}
+
+// StateWriter keeps the last evaluation of a service.
+type StateWriter interface {
+	SaveScalingState(ctx context.Context, s models.ScalingState) error
+}
+
+// OperationFinder says whether a decision's operation workflow is open, closed or was
+// never started.
+type OperationFinder interface {
+	FindOperation(ctx context.Context, workflowID string) (OperationState, error)
+}
+
+// OperationState is what Temporal knows of an operation workflow.
+type OperationState string
+
+// The states. The zero value claims nothing.
+const (
+	OperationUnknown OperationState = ""
+	OperationMissing OperationState = "missing"
+	OperationOpen    OperationState = "open"
+	OperationClosed  OperationState = "closed"
+)
+
+// Partitions makes and drops the time partitions of the large tables; both return
+// the names of the partitions they changed.
+type Partitions interface {
+	EnsurePartitions(ctx context.Context, now time.Time, daysAhead int) ([]string, error)
+	DropPartitions(ctx context.Context, now time.Time, metricsDays, auditDays int) ([]string, error)
+}
+
+// HealthReader checks the five components now.
+type HealthReader interface {
+	Health(ctx context.Context, now time.Time) models.Health
+}
+
+// SnapshotWriter keeps health over time.
+type SnapshotWriter interface {
+	SaveHealthSnapshot(ctx context.Context, s models.HealthSnapshot) error
+}
+
+// WeddingPredictor refreshes the stored prediction of each coming wedding and gives
+// how many were written.
+type WeddingPredictor interface {
+	RefreshWeddings(ctx context.Context, now time.Time) (int, error)
+}
+
+// Auditor keeps what the platform itself did to capacity.
+type Auditor interface {
+	Record(ctx context.Context, e models.AuditEntry) error
+}

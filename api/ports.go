@@ -1,0 +1,112 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/wedsync/scalability/models"
+)
+
+// Authenticator checks a bearer token.
+type Authenticator interface {
+	Verify(ctx context.Context, bearer string) (models.Identity, error)
+}
+
+// Grantor reads the roles that a subject holds now.
+type Grantor interface {
+	Grants(ctx context.Context, subject string, now time.Time) (models.Grants, error)
+}
+
+// Auditor commits an entry; an error means that nothing was kept and the call must
+// not go on.
+type Auditor interface {
+	Record(ctx context.Context, e models.AuditEntry) error
+}
+
+// RateLimiter counts one request of a key against a limit in a sliding window.
+type RateLimiter interface {
+	Take(ctx context.Context, key string, limit int, window time.Duration) (models.Quota, error)
+}
+
+// Ingester takes a validated batch of samples.
+type Ingester interface {
+	Ingest(ctx context.Context, samples []models.Sample) (models.IngestResult, error)
+}
+
+// Catalogue keeps the services.
+type Catalogue interface {
+	Services(ctx context.Context) ([]models.Service, error)
+	Service(ctx context.Context, name models.ServiceName) (models.Service, error)
+	// UpdateService stores s where its Revision is still the stored one, else
+	// KindConflict; it returns the stored row.
+	UpdateService(ctx context.Context, s models.Service) (models.Service, error)
+}
+
+// Weddings keeps the calendar. Rows are limited to what the scope may see.
+type Weddings interface {
+	Weddings(ctx context.Context, f models.WeddingFilter) ([]models.Wedding, error)
+	Wedding(ctx context.Context, id string) (models.Wedding, error)
+	CreateWedding(ctx context.Context, w models.Wedding) (models.Wedding, error)
+	UpdateWedding(ctx context.Context, w models.Wedding) (models.Wedding, error)
+}
+
+// Reservations keeps the claims on capacity.
+type Reservations interface {
+	Reservations(ctx context.Context, service models.ServiceName, activeAt *time.Time) ([]models.Reservation, error)
+	Reservation(ctx context.Context, id string) (models.Reservation, error)
+	CreateReservation(ctx context.Context, r models.Reservation) error
+	EndReservation(ctx context.Context, id, actor string, at time.Time) (models.Reservation, error)
+}
+
+// Decisions keeps the decisions. RequestScale commits the reservation and the proposed
+// decision in one transaction.
+type Decisions interface {
+	Decisions(ctx context.Context, f models.DecisionFilter) ([]models.Decision, error)
+	Decision(ctx context.Context, id string) (models.Decision, error)
+	RequestScale(ctx context.Context, r models.Reservation, d models.Decision) error
+}
+
+// StateReader reads the last evaluation of every service and the newest metrics.
+type StateReader interface {
+	ScalingStates(ctx context.Context) ([]models.ScalingState, error)
+}
+
+// MetricsReader reads the newest metrics of every service that reported in 30 s.
+type MetricsReader interface {
+	Latest(ctx context.Context) ([]models.LatestMetrics, error)
+}
+
+// HealthReader checks the five components; it may answer from a cache of seconds.
+type HealthReader interface {
+	Health(ctx context.Context, now time.Time) models.Health
+}
+
+// DatabaseReader reports on the connection pool and the size of the large tables, for
+// status?includeDatabase=true.
+type DatabaseReader interface {
+	DatabaseStatus(ctx context.Context) (models.DatabaseStatus, error)
+}
+
+// Predictor forecasts load.
+type Predictor interface {
+	Predict(ctx context.Context, req models.PredictionRequest, now time.Time) (models.Prediction, error)
+}
+
+// Launcher starts, inspects, signals and cancels workflows.
+type Launcher interface {
+	// NudgeAutoscale wakes a service's autoscaler because a claim changed.
+	NudgeAutoscale(ctx context.Context, service models.ServiceName, reservationID string) error
+	// Control pauses, resumes or overrides, and answers with the autoscaler's own words.
+	Control(ctx context.Context, c models.ControlCommand) (models.ControlResult, error)
+	// StartWorkflow starts an Autoscale or Maintenance workflow; one that runs already
+	// is answered as it is.
+	StartWorkflow(ctx context.Context, c models.StartCommand) (models.WorkflowRun, error)
+	// Workflows lists runs by kind, service and status, newest first.
+	Workflows(ctx context.Context, f models.WorkflowFilter) (models.WorkflowPage, error)
+	// Workflow describes one run with its state query, when it answers.
+	Workflow(ctx context.Context, id string) (models.WorkflowDetail, error)
+	// SignalWorkflow sends a spike or a reservation change; CancelWorkflow asks a run
+	// to stop and undo what it may.
+	SignalWorkflow(ctx context.Context, c models.SignalCommand) error
+	CancelWorkflow(ctx context.Context, id, actor, reason string) error
+}

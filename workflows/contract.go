@@ -1,0 +1,161 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/wedsync/scalability/models"
+)
+
+// Workflow types. A type name is part of every recorded history: never rename one.
+const (
+	AutoscaleType   = "Autoscale"
+	ScaleUpType     = "ScaleUp"
+	ScaleDownType   = "ScaleDown"
+	MaintenanceType = "Maintenance"
+)
+
+// Signals of Autoscale.
+const (
+	SignalSpike              = "spike"               // models.Spike
+	SignalReservationChanged = "reservation_changed" // ReservationChanged
+	SignalOperationFinished  = "operation_finished"  // OperationFinished
+)
+
+// Updates of Autoscale.
+const (
+	UpdatePause    = "pause"    // PauseRequest → ControlAnswer
+	UpdateResume   = "resume"   // ResumeRequest → ControlAnswer
+	UpdateOverride = "override" // OverrideRequest → ControlAnswer
+)
+
+// Signal of ScaleUp and ScaleDown.
+const SignalSupersede = "supersede" // Supersede
+
+// Queries.
+const (
+	QueryState       = "state"       // AutoscaleState, OperationProgress or MaintenanceResult
+	QueryExplanation = "explanation" // models.Explanation, the last of Autoscale
+)
+
+// Search attributes, all keywords.
+func SearchAttributeService() temporal.SearchAttributeKeyKeyword {
+	return temporal.NewSearchAttributeKeyKeyword("WedsyncService")
+}
+
+// SearchAttributeWeddingDate is the date of the wedding that a run is about, YYYY-MM-DD.
+func SearchAttributeWeddingDate() temporal.SearchAttributeKeyKeyword {
+	return temporal.NewSearchAttributeKeyKeyword("WedsyncWeddingDate")
+}
+
+// SearchAttributeSeverity is the severity of what a run is about.
+func SearchAttributeSeverity() temporal.SearchAttributeKeyKeyword {
+	return temporal.NewSearchAttributeKeyKeyword("WedsyncSeverity")
+}
+
+// SearchAttributeOutcome is the outcome of an operation, "open" while it runs.
+func SearchAttributeOutcome() temporal.SearchAttributeKeyKeyword {
+	return temporal.NewSearchAttributeKeyKeyword("WedsyncOutcome")
+}
+
+// MemoSentence is the memo field with the sentence that a person reads.
+const MemoSentence = "sentence"
+
+// AutoscaleID is the lock of a service's autoscaler.
+func AutoscaleID(service models.ServiceName) string { return "autoscale/" + string(service) }
+
+// OperationID is the lock of the change that carries out a decision.
+func OperationID(service models.ServiceName, decisionID string) string {
+	return "scale/" + string(service) + "/" + decisionID
+}
+
+// MaintenanceJob is one recurring duty.
+type MaintenanceJob string
+
+// The maintenance jobs.
+const (
+	JobPartitions  MaintenanceJob = "partitions"  // partitions ahead, retention behind
+	JobSnapshots   MaintenanceJob = "snapshots"   // health over time
+	JobReconcile   MaintenanceJob = "reconcile"   // decisions without an outcome
+	JobPredictions MaintenanceJob = "predictions" // each coming wedding's forecast
+)
+
+// MaintenanceJobs lists the jobs.
+func MaintenanceJobs() []MaintenanceJob {
+	return []MaintenanceJob{JobPartitions, JobSnapshots, JobReconcile, JobPredictions}
+}
+
+// MaintenanceID is the workflow ID of a job; Temporal Schedules append the time.
+func MaintenanceID(job MaintenanceJob) string { return "maintenance/" + string(job) }
+
+// ScheduleID is the ID of a job's Temporal Schedule.
+func ScheduleID(job MaintenanceJob) string { return "schedule/maintenance/" + string(job) }
+
+// AutoscaleInput starts or continues the autoscaler of one service.
+type AutoscaleInput struct {
+	Service         models.ServiceName `json:"service"`
+	IntervalSeconds int                `json:"intervalSeconds"`
+	ContinueEvery   int                `json:"continueEvery"` // iterations per run
+	Shadow          bool               `json:"shadow"`        // decide and explain, change nothing
+	State           AutoscaleState     `json:"state"`         // carried across continue-as-new
+}
+
+// Supersede ends an operation in favour of a later decision, keeping what it ordered.
+type Supersede struct {
+	ByDecisionID string `json:"byDecisionId"`
+}
+
+// ReservationChanged wakes the autoscaler because a claim was placed or released.
+type ReservationChanged struct {
+	ReservationID string `json:"reservationId"`
+}
+
+// OperationFinished tells the autoscaler how an operation ended.
+type OperationFinished struct {
+	DecisionID string         `json:"decisionId"`
+	Outcome    models.Outcome `json:"outcome"`
+	Spec       int            `json:"spec"`
+	// Baseline is the spec before the operation, for the one that supersedes it.
+	Baseline int `json:"baseline"`
+}
+
+// PauseRequest stops changes of one service until it is resumed or Until passes.
+type PauseRequest struct {
+	Actor  string    `json:"actor"`
+	Reason string    `json:"reason"`
+	Until  time.Time `json:"until"` // zero = until resumed
+}
+
+// ResumeRequest lifts a pause.
+type ResumeRequest struct {
+	Actor  string `json:"actor"`
+	Reason string `json:"reason"`
+}
+
+// OverrideRequest says that a manual reservation was placed (the row exists) and is
+// to be acted on now.
+type OverrideRequest struct {
+	Reservation models.Reservation `json:"reservation"`
+}
+
+// ControlAnswer is what pause, resume and override answer in the call.
+type ControlAnswer struct {
+	Service models.ServiceName `json:"service"`
+	Paused  bool               `json:"paused"`
+	Text    string             `json:"text"`
+}
+
+// MaintenanceInput runs one job once.
+type MaintenanceInput struct {
+	Job                  MaintenanceJob `json:"job"`
+	MetricsRetentionDays int            `json:"metricsRetentionDays"`
+	AuditRetentionDays   int            `json:"auditRetentionDays"`
+}
+
+// MaintenanceResult says what a job did.
+type MaintenanceResult struct {
+	Job     MaintenanceJob `json:"job"`
+	Changed []string       `json:"changed"` // names of what was made, dropped, closed or written
+	Text    string         `json:"text"`
+}

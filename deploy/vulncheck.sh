@@ -14,5 +14,5 @@ file://*) ;;
   fi
   ;;
 esac
-sh "$(dirname "$0")/install-tool.sh" "$tools" govulncheck golang.org/x/vuln/cmd/govulncheck v1.8.0
+sh "$(dirname "$0")/install-tool.sh" "$tools" govulncheck golang.org/x/vuln/cmd/govulncheck v1.9.0
 "$tools/govulncheck" ./...

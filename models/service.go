@@ -173,7 +173,7 @@ type bound struct {
 // refuses NaN.
 func firstBreach(bounds []bound) error {
 	for _, b := range bounds {
-		if !(b.value >= b.min && b.value <= b.max) { //nolint:staticcheck // De Morgan would let NaN pass
+		if !(b.value >= b.min && b.value <= b.max) {
 			return Invalid(b.field, b.value, fmt.Sprintf("must be from %g to %g", b.min, b.max))
 		}
 	}

@@ -95,7 +95,7 @@ func (c *Checker) probe(ctx context.Context, now time.Time) models.Health {
 	h = h.WithOverall()
 	c.remember(ctx, h, func(previous models.Health) {
 		if previous.OverallHealth != h.OverallHealth {
-			c.opts.Logger.Info("health changed", "from", previous.OverallHealth, "to", h.OverallHealth, "cause", errors.Join(errs...))
+			c.opts.Logger.InfoContext(ctx, "health changed", "from", previous.OverallHealth, "to", h.OverallHealth, "cause", errors.Join(errs...))
 		}
 	})
 	return h

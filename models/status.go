@@ -79,8 +79,10 @@ type ServiceStatus struct {
 	Metrics  map[MetricName]float64 `json:"metrics"`
 	MetricAt *time.Time             `json:"metricAt,omitempty"` // newest sample; nil = none in 30 s
 	Scaling  *ScalingState          `json:"scaling,omitempty"`  // nil = never evaluated
-	Min      int                    `json:"min"`
-	Max      int                    `json:"max"`
+	// CapacityRPS is what one ready replica serves at 100 %, requests per second.
+	CapacityRPS float64 `json:"capacityRps"`
+	Min         int     `json:"min"`
+	Max         int     `json:"max"`
 	// TemporalURL opens the service's Autoscale workflow in the Temporal UI.
 	TemporalURL string `json:"temporalUrl"`
 }

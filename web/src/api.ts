@@ -1,0 +1,59 @@
+import { createParser } from "eventsource-parser";
+import type { Problem, Snapshot, Wedding } from "./types";
+
+const BASE = "/api/scalability";
+
+/** An answer that is not a success, with the server's own words where it gave any. */
+export class ApiError extends Error {
+  constructor(readonly status: number, readonly problem?: Problem) {
+    super(problem ? [problem.title, problem.detail].filter(Boolean).join(": ") : `HTTP ${status}`);
+  }
+}
+
+async function refuse(response: Response): Promise<never> {
+  let problem: Problem | undefined;
+  try {
+    problem = (await response.json()) as Problem;
+  } catch {
+    // A proxy's page is no problem document: the status has to do.
+  }
+  throw new ApiError(response.status, problem);
+}
+
+async function get<T>(path: string, token: string, signal?: AbortSignal): Promise<T> {
+  const response = await fetch(BASE + path, { headers: { Authorization: `Bearer ${token}` }, signal });
+  if (!response.ok) await refuse(response);
+  return (await response.json()) as T;
+}
+
+/** Weddings that start in the next days, earliest first. */
+export async function comingWeddings(token: string, days: number, signal?: AbortSignal): Promise<Wedding[]> {
+  const from = new Date();
+  const until = new Date(from.getTime() + days * 86_400_000);
+  const query = new URLSearchParams({ from: from.toISOString(), until: until.toISOString(), limit: "50" });
+  const page = await get<{ items: Wedding[] | null }>(`/weddings?${query}`, token, signal);
+  return page.items ?? [];
+}
+
+/**
+ * Follows the live stream until the signal aborts or the stream ends. Rejects with an
+ * ApiError when the server refuses, so that a bad token is told from a lost network.
+ */
+export async function follow(token: string, onSnapshot: (s: Snapshot) => void, signal: AbortSignal): Promise<void> {
+  const response = await fetch(`${BASE}/metrics/realtime`, {
+    headers: { Authorization: `Bearer ${token}`, Accept: "text/event-stream" },
+    signal,
+  });
+  if (!response.ok || !response.body) await refuse(response);
+  const parser = createParser({
+    onEvent: (event) => {
+      if (event.event === "snapshot") onSnapshot(JSON.parse(event.data) as Snapshot);
+    },
+  });
+  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    parser.feed(value);
+  }
+}

@@ -1,0 +1,96 @@
+// The parts of the API's answers that the dashboard shows; the contract is
+// /api/openapi.yaml.
+
+export type Metric =
+  | "throughput" | "cpu" | "memory" | "response_time_p95" | "error_rate" | "queue_depth" | "connections";
+
+export interface Health {
+  scalingEngine: boolean;
+  loadPredictor: boolean;
+  performanceMonitor: boolean;
+  rbacManager: boolean;
+  database: boolean;
+  overallHealth: "healthy" | "degraded" | "unhealthy";
+  checkedAt: string;
+}
+
+export interface Deficit { replicas: number; rps: number; cap: string; remedies: string[] | null }
+
+export interface Explanation {
+  at: string;
+  mode: string;
+  class: string;
+  direction: string;
+  desired: number;
+  raw: number;
+  bindingReason: string;
+  deficit?: Deficit;
+  text: string;
+}
+
+export interface ScalingState {
+  tickedAt: string;
+  spec: number;
+  ready: number;
+  pending: number;
+  desired: number;
+  paused: boolean;
+  pausedBy: string;
+  operation: string;
+  explanation?: Explanation;
+}
+
+export interface ServiceStatus {
+  service: string;
+  tier: string;
+  metrics: Partial<Record<Metric, number>> | null;
+  metricAt?: string;
+  scaling?: ScalingState;
+  capacityRps: number;
+  min: number;
+  max: number;
+  temporalUrl: string;
+}
+
+export interface Decision {
+  id: string;
+  service: string;
+  createdAt: string;
+  requestedBy: string;
+  class: string;
+  direction: string;
+  fromReplicas: number;
+  toReplicas: number;
+  sentence: string;
+  status: "proposed" | "executing" | "closed";
+  outcome: string;
+  outcomeReason: string;
+  temporalUrl?: string;
+  workflowId: string;
+}
+
+export interface Snapshot {
+  at: string;
+  health: Health;
+  services: ServiceStatus[] | null;
+  decisions: Decision[] | null;
+}
+
+export interface Wedding {
+  id: string;
+  reference: string;
+  timeZone: string;
+  startsAt: string;
+  endsAt: string;
+  weddingDate: string;
+  guests: number;
+  region: string;
+  status: string;
+}
+
+export interface Problem {
+  title: string;
+  status: number;
+  detail?: string;
+  errors?: { field: string; value?: string; rule: string }[];
+}

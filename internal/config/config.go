@@ -1,0 +1,180 @@
+package config
+
+import "time"
+
+// Config is what the environment says, typed. Load makes it; the zero value is of no use.
+type Config struct {
+	Environment Environment `env:"WEDSYNC_ENV"`
+	SiteURL     string      `env:"WEDSYNC_SITE_URL"` // the platform's public address, no trailing slash
+	Features    Features
+	Thresholds  Thresholds
+	Wedding     Wedding
+	Security    Security
+	Monitoring  Monitoring
+	Database    Database
+	Redis       Redis
+	Temporal    Temporal
+	API         APIServer
+	Fleet       ModelledFleet
+	Auth        Auth
+	RateLimit   RateLimit
+	Ingest      Ingest
+	Autoscale   Autoscale
+	Telemetry   Telemetry
+
+	settings []Setting
+	warnings []Warning
+	refused  map[string]bool // variables that Load has complained about
+}
+
+// Environment names the kind of installation.
+type Environment string
+
+// The environments.
+const (
+	Development Environment = "development"
+	Staging     Environment = "staging"
+	Production  Environment = "production"
+)
+
+// Features switches whole components.
+type Features struct {
+	Monitoring          bool `env:"SCALABILITY_MONITORING_ENABLED"`
+	AutoScaling         bool `env:"SCALABILITY_AUTO_SCALING_ENABLED"`
+	WeddingIntelligence bool `env:"SCALABILITY_WEDDING_INTELLIGENCE_ENABLED"`
+	RBAC                bool `env:"SCALABILITY_RBAC_ENABLED"`
+}
+
+// Thresholds are the monitor's limits. Utilisations are percent, the error rate is a
+// share from 0 to 1.
+type Thresholds struct {
+	CPUWarning     float64       `env:"SCALABILITY_CPU_THRESHOLD_WARNING"`
+	CPUCritical    float64       `env:"SCALABILITY_CPU_THRESHOLD_CRITICAL"`
+	MemoryWarning  float64       `env:"SCALABILITY_MEMORY_THRESHOLD_WARNING"`
+	MemoryCritical float64       `env:"SCALABILITY_MEMORY_THRESHOLD_CRITICAL"`
+	ResponseTime   time.Duration `env:"SCALABILITY_RESPONSE_TIME_THRESHOLD_MS"`
+	ErrorRate      float64       `env:"SCALABILITY_ERROR_RATE_THRESHOLD"`
+}
+
+// Wedding switches what the platform does about weddings.
+type Wedding struct {
+	DayModeAutoEnable bool `env:"WEDDING_DAY_MODE_AUTO_ENABLE"`
+	SeasonMultipliers bool `env:"WEDDING_SEASON_MULTIPLIERS_ENABLED"`
+	EmergencyResponse bool `env:"WEDDING_EMERGENCY_RESPONSE_ENABLED"`
+}
+
+// Security holds the switches and the retention of the audit trail.
+type Security struct {
+	AuditLogging       bool `env:"RBAC_AUDIT_LOGGING_ENABLED"`
+	ThreatDetection    bool `env:"SECURITY_THREAT_DETECTION_ENABLED"`
+	AuditRetentionDays int  `env:"AUDIT_LOG_RETENTION_DAYS"`
+}
+
+// Sensitivity of the anomaly detection.
+type Sensitivity string
+
+// The sensitivities.
+const (
+	SensitivityLow    Sensitivity = "low"
+	SensitivityMedium Sensitivity = "medium"
+	SensitivityHigh   Sensitivity = "high"
+)
+
+// Channel is a way to reach somebody.
+type Channel string
+
+// The alert channels.
+const (
+	ChannelEmail     Channel = "email"
+	ChannelSlack     Channel = "slack"
+	ChannelPagerDuty Channel = "pagerduty"
+	ChannelSMS       Channel = "sms"
+	ChannelPhone     Channel = "phone"
+)
+
+// Monitoring holds sampling, anomaly detection, alert channels and the retention of
+// metrics.
+type Monitoring struct {
+	SamplingInterval     time.Duration `env:"METRICS_SAMPLING_INTERVAL_MS"`
+	MetricsRetentionDays int           `env:"METRICS_RETENTION_DAYS"`
+	AnomalyDetection     bool          `env:"ANOMALY_DETECTION_ENABLED"`
+	AnomalySensitivity   Sensitivity   `env:"ANOMALY_DETECTION_SENSITIVITY"`
+	AlertChannels        []Channel     `env:"ALERT_CHANNELS"`
+}
+
+// Database is the Postgres that holds the records.
+type Database struct {
+	URL               Secret        `env:"DATABASE_URL"`
+	OwnerURL          Secret        `env:"DATABASE_OWNER_URL"` // for migrations alone
+	MaxConnections    int           `env:"DATABASE_MAX_CONNECTIONS"`
+	ConnectionTimeout time.Duration `env:"DATABASE_CONNECTION_TIMEOUT_MS"`
+	QueryTimeout      time.Duration `env:"DATABASE_QUERY_TIMEOUT_MS"`
+}
+
+// Redis is the hot store.
+type Redis struct {
+	URL Secret `env:"REDIS_URL"`
+}
+
+// Temporal is the server that runs the workflows.
+type Temporal struct {
+	Address   string `env:"TEMPORAL_ADDRESS"`
+	Namespace string `env:"TEMPORAL_NAMESPACE"`
+	TaskQueue string `env:"TEMPORAL_TASK_QUEUE"`
+	UIURL     string `env:"TEMPORAL_UI_URL"`
+}
+
+// APIServer is the HTTP server.
+type APIServer struct {
+	Address       string        `env:"API_ADDRESS"`
+	ShutdownGrace time.Duration `env:"HTTP_SHUTDOWN_GRACE_SECONDS"`
+}
+
+// ModelledFleet says where the fleet listens and where others find it.
+type ModelledFleet struct {
+	URL       string `env:"FLEET_URL"`
+	Address   string `env:"FLEET_ADDRESS"`
+	StateFile string `env:"FLEET_STATE_FILE"` // empty: the fleet forgets on restart
+}
+
+// Auth says whose tokens count.
+type Auth struct {
+	TokenSecret        Secret `env:"AUTH_TOKEN_SECRET"`
+	JWKSURL            string `env:"AUTH_JWKS_URL"`
+	Issuer             string `env:"AUTH_ISSUER"`
+	Audience           string `env:"AUTH_AUDIENCE"`
+	MetricsWriterToken Secret `env:"AUTH_METRICS_WRITER_TOKEN"` // what the fleet's reporter shows
+}
+
+// RateLimit bounds the calls of one subject in a sliding window.
+type RateLimit struct {
+	Requests       int           `env:"RATE_LIMIT_REQUESTS"`
+	Window         time.Duration `env:"RATE_LIMIT_WINDOW_SECONDS"`
+	IngestRequests int           `env:"RATE_LIMIT_INGEST_REQUESTS"` // of metric batches, in the same window
+}
+
+// Ingest bounds the timestamps of samples, relative to the server's clock.
+type Ingest struct {
+	MaxPast   time.Duration `env:"INGEST_MAX_PAST_SECONDS"`
+	MaxFuture time.Duration `env:"INGEST_MAX_FUTURE_SECONDS"`
+}
+
+// Autoscale paces the loop of each service.
+type Autoscale struct {
+	Interval           time.Duration `env:"AUTOSCALE_INTERVAL_SECONDS"`
+	ContinueAsNewEvery int           `env:"AUTOSCALE_CONTINUE_AS_NEW_EVERY"` // iterations
+}
+
+// Telemetry is what the platform tells about itself.
+type Telemetry struct {
+	LogLevel       string `env:"LOG_LEVEL"`
+	MetricsAddress string `env:"METRICS_ADDRESS"`
+	OTLPEndpoint   string `env:"OTEL_EXPORTER_OTLP_ENDPOINT"` // empty: tracing is off
+}
+
+// Warnings lists what is allowed but probably not meant.
+func (c Config) Warnings() []Warning { return append([]Warning(nil), c.warnings...) }
+
+// Effective lists every variable with its value in effect, secrets masked, in the
+// order of docs/configuration.md.
+func (c Config) Effective() []Setting { return append([]Setting(nil), c.settings...) }

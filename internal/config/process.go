@@ -1,0 +1,82 @@
+package config
+
+import (
+	"errors"
+	"strings"
+)
+
+// Process names one of the processes that the binary can be.
+type Process string
+
+// The processes that need something of the environment.
+const (
+	API     Process = "api"
+	Worker  Process = "worker"
+	Fleet   Process = "fleet"
+	Migrate Process = "migrate"
+	Token   Process = "token"
+	Replay  Process = "replay"
+	Inspect Process = "config" // needs nothing: it shows what is there
+)
+
+// ValidateFor checks that what process p cannot do without is set, and joins one
+// Problem per variable at fault. An unknown process is an error.
+func (c Config) ValidateFor(p Process) error {
+	switch p {
+	case API:
+		return errors.Join(c.require("DATABASE_URL", "REDIS_URL", "AUTH_ISSUER"), c.oneKeySource())
+	case Worker:
+		return c.require("DATABASE_URL", "REDIS_URL")
+	case Fleet, Replay:
+		return c.require("AUTH_METRICS_WRITER_TOKEN")
+	case Migrate:
+		return c.require("DATABASE_OWNER_URL")
+	case Token:
+		return c.require("AUTH_TOKEN_SECRET", "AUTH_ISSUER")
+	case Inspect:
+		return nil
+	default:
+		return errors.New("config: unknown process " + string(p))
+	}
+}
+
+// require complains of variables that have neither a value nor a default. Those that
+// Load refused are complained of already.
+func (c Config) require(names ...string) error {
+	var problems []error
+	for _, name := range names {
+		s, ok := c.setting(name)
+		if !ok || s.Value == "" && !c.refused[name] {
+			problems = append(problems, Problem{Variable: name, Allowed: s.Allowed, Missing: true})
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// oneKeySource wants exactly one way to check signatures: with two, which one counts
+// would be a guess.
+func (c Config) oneKeySource() error {
+	names := []string{"AUTH_TOKEN_SECRET", "AUTH_JWKS_URL"}
+	if c.refused[names[0]] || c.refused[names[1]] {
+		return nil
+	}
+	problem := Problem{Variable: strings.Join(names, ", "), Allowed: "exactly one of the two"}
+	switch hasSecret, hasKeys := c.Auth.TokenSecret.IsSet(), c.Auth.JWKSURL != ""; {
+	case hasSecret && hasKeys:
+		return problem
+	case !hasSecret && !hasKeys:
+		problem.Missing = true
+		return problem
+	default:
+		return nil
+	}
+}
+
+func (c Config) setting(name string) (Setting, bool) {
+	for _, s := range c.settings {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return Setting{}, false
+}

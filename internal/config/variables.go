@@ -1,0 +1,171 @@
+package config
+
+import "slices"
+
+// privacy says how much of a value may be shown.
+type privacy int
+
+const (
+	public      privacy = iota
+	credentials         // an address that may hold a password
+	secret              // nothing of it
+)
+
+// variable is one row of the configuration: what docs/configuration.md says of it and
+// what its value must be.
+type variable struct {
+	name     string
+	fallback string // the default, in the variable's own form; empty: none
+	rule     rule
+	help     string
+	privacy  privacy
+	group    string
+}
+
+// variables is every variable, in the order in which they are shown.
+func variables() []variable {
+	return slices.Concat(
+		grouped("Installation", installation()),
+		grouped("Components", components()),
+		grouped("Thresholds", thresholds()),
+		grouped("Weddings", weddings()),
+		grouped("Security and audit", security()),
+		grouped("Monitoring and alerts", monitoring()),
+		grouped("Autoscaling", autoscaling()),
+		grouped("Postgres and Redis", stores()),
+		grouped("Temporal", temporal()),
+		grouped("HTTP and limits", limits()),
+		grouped("Tokens", tokens()),
+		grouped("Modelled fleet", fleet()),
+		grouped("Telemetry", telemetry()),
+	)
+}
+
+func grouped(name string, vs []variable) []variable {
+	for i := range vs {
+		vs[i].group = name
+	}
+	return vs
+}
+
+func installation() []variable {
+	return []variable{
+		{name: "WEDSYNC_ENV", fallback: "production", rule: oneOf("development", "staging", "production"),
+			help: "Kind of installation."},
+		{name: "WEDSYNC_SITE_URL", fallback: "http://127.0.0.1:8080", rule: webAddress(),
+			help: "Public address of the API and the dashboard."},
+	}
+}
+
+func components() []variable {
+	return []variable{
+		{name: "SCALABILITY_MONITORING_ENABLED", fallback: "true", rule: boolean(), help: "Ingestion, thresholds and anomaly detection."},
+		{name: "SCALABILITY_AUTO_SCALING_ENABLED", fallback: "true", rule: boolean(), help: "The autoscaling loops. Off: nothing changes capacity by itself."},
+		{name: "SCALABILITY_WEDDING_INTELLIGENCE_ENABLED", fallback: "true", rule: boolean(), help: "Weddings and forecasts count in decisions."},
+		{name: "SCALABILITY_RBAC_ENABLED", fallback: "true", rule: boolean(), help: "Roles decide who may do what. Off: only administrators are let in."},
+	}
+}
+
+func thresholds() []variable {
+	percent := number(0, 100)
+	return []variable{
+		{name: "SCALABILITY_CPU_THRESHOLD_WARNING", fallback: "75", rule: percent, help: "CPU utilisation in percent that warns; below the critical one."},
+		{name: "SCALABILITY_CPU_THRESHOLD_CRITICAL", fallback: "90", rule: percent, help: "CPU utilisation in percent that is critical."},
+		{name: "SCALABILITY_MEMORY_THRESHOLD_WARNING", fallback: "80", rule: percent, help: "Memory utilisation in percent that warns; below the critical one."},
+		{name: "SCALABILITY_MEMORY_THRESHOLD_CRITICAL", fallback: "95", rule: percent, help: "Memory utilisation in percent that is critical."},
+		{name: "SCALABILITY_RESPONSE_TIME_THRESHOLD_MS", fallback: "1000", rule: whole(1, 600_000, "ms"), help: "95th percentile of the response time, in milliseconds."},
+		{name: "SCALABILITY_ERROR_RATE_THRESHOLD", fallback: "0.05", rule: number(0, 1), help: "Share of failed requests; 0.05 is 5 %."},
+	}
+}
+
+func weddings() []variable {
+	return []variable{
+		{name: "WEDDING_DAY_MODE_AUTO_ENABLE", fallback: "true", rule: boolean(), help: "Wedding-day mode starts by itself."},
+		{name: "WEDDING_SEASON_MULTIPLIERS_ENABLED", fallback: "true", rule: boolean(), help: "The season raises forecasts."},
+		{name: "WEDDING_EMERGENCY_RESPONSE_ENABLED", fallback: "true", rule: boolean(), help: "An emergency on a wedding day is answered at once."},
+	}
+}
+
+func security() []variable {
+	return []variable{
+		{name: "RBAC_AUDIT_LOGGING_ENABLED", fallback: "true", rule: boolean(), help: "Each access decision is kept in the audit trail."},
+		{name: "SECURITY_THREAT_DETECTION_ENABLED", fallback: "true", rule: boolean(), help: "The audit trail is watched for attacks."},
+		{name: "AUDIT_LOG_RETENTION_DAYS", fallback: "365", rule: whole(1, 3650, ""), help: "Days that audit rows are kept."},
+	}
+}
+
+func monitoring() []variable {
+	return []variable{
+		{name: "METRICS_SAMPLING_INTERVAL_MS", fallback: "1000", rule: whole(100, 60_000, "ms"), help: "Time between two samples of a service, in milliseconds."},
+		{name: "METRICS_RETENTION_DAYS", fallback: "30", rule: whole(1, 3650, ""), help: "Days that metric rollups are kept."},
+		{name: "ANOMALY_DETECTION_ENABLED", fallback: "true", rule: boolean(), help: "Metrics are judged against their own past."},
+		{name: "ANOMALY_DETECTION_SENSITIVITY", fallback: "medium", rule: oneOf("low", "medium", "high"), help: "How small a deviation counts."},
+		{name: "ALERT_CHANNELS", fallback: "email,slack,pagerduty", rule: listOf("email", "slack", "pagerduty", "sms", "phone"), help: "Channels that alerts may use."},
+	}
+}
+
+func autoscaling() []variable {
+	return []variable{
+		{name: "AUTOSCALE_INTERVAL_SECONDS", fallback: "30", rule: whole(1, 300, "s"), help: "Time between two evaluations of a calm service, in seconds. A spike is evaluated at once."},
+		{name: "AUTOSCALE_CONTINUE_AS_NEW_EVERY", fallback: "500", rule: whole(1, 10_000, ""), help: "Evaluations before a loop starts a fresh history."},
+	}
+}
+
+func stores() []variable {
+	postgres := server("postgres://user:password@host:port/database", "postgres", "postgresql")
+	return []variable{
+		{name: "DATABASE_URL", rule: postgres, privacy: credentials, help: "Postgres, as the application's role."},
+		{name: "DATABASE_OWNER_URL", rule: postgres, privacy: credentials, help: "Postgres, as the owner of the tables. Only for `wedsync migrate`."},
+		{name: "DATABASE_MAX_CONNECTIONS", fallback: "200", rule: whole(1, 10_000, ""), help: "Connections that one process may hold."},
+		{name: "DATABASE_CONNECTION_TIMEOUT_MS", fallback: "30000", rule: whole(1, 600_000, "ms"), help: "Time to get a connection, in milliseconds."},
+		{name: "DATABASE_QUERY_TIMEOUT_MS", fallback: "60000", rule: whole(1, 3_600_000, "ms"), help: "Time that one statement may take, in milliseconds."},
+		{name: "REDIS_URL", rule: server("redis://user:password@host:port/database", "redis", "rediss"), privacy: credentials, help: "Redis for the hot state and the rate limits."},
+	}
+}
+
+func temporal() []variable {
+	return []variable{
+		{name: "TEMPORAL_ADDRESS", fallback: "127.0.0.1:7233", rule: dialled(), help: "Temporal's frontend."},
+		{name: "TEMPORAL_NAMESPACE", fallback: "default", rule: text("a name of up to 255 characters", 255), help: "Temporal namespace."},
+		{name: "TEMPORAL_TASK_QUEUE", fallback: "wedsync", rule: text("a name of up to 255 characters", 255), help: "Task queue of the workers."},
+		{name: "TEMPORAL_UI_URL", fallback: "http://127.0.0.1:8233", rule: webAddress(), help: "Temporal's web interface, for links."},
+	}
+}
+
+func limits() []variable {
+	return []variable{
+		{name: "API_ADDRESS", fallback: "127.0.0.1:8080", rule: listened(), help: "Where the API listens."},
+		{name: "HTTP_SHUTDOWN_GRACE_SECONDS", fallback: "15", rule: whole(0, 300, "s"), help: "Time for open requests to end at a stop, in seconds."},
+		{name: "RATE_LIMIT_REQUESTS", fallback: "100", rule: whole(1, 1_000_000, ""), help: "Calls of one subject in the window."},
+		{name: "RATE_LIMIT_WINDOW_SECONDS", fallback: "60", rule: whole(1, 3600, "s"), help: "Length of the sliding window, in seconds."},
+		{name: "RATE_LIMIT_INGEST_REQUESTS", fallback: "6000", rule: whole(1, 10_000_000, ""), help: "Metric batches of one subject in the window."},
+		{name: "INGEST_MAX_PAST_SECONDS", fallback: "10", rule: whole(1, 3600, "s"), help: "Oldest sample that is taken, in seconds before now."},
+		{name: "INGEST_MAX_FUTURE_SECONDS", fallback: "5", rule: whole(0, 300, "s"), help: "Newest sample that is taken, in seconds after now."},
+	}
+}
+
+func tokens() []variable {
+	return []variable{
+		{name: "AUTH_TOKEN_SECRET", rule: atLeast(32), privacy: secret, help: "Shared secret of tokens signed with HS256. Either this or AUTH_JWKS_URL."},
+		{name: "AUTH_JWKS_URL", rule: keysAddress(), privacy: credentials, help: "Key set of an OpenID Connect provider. Either this or AUTH_TOKEN_SECRET."},
+		{name: "AUTH_ISSUER", rule: text("the issuer, up to 255 characters", 255), help: "Issuer that tokens must name."},
+		{name: "AUTH_AUDIENCE", fallback: "wedsync-scalability", rule: text("the audience, up to 255 characters", 255), help: "Audience that tokens must name."},
+		{name: "AUTH_METRICS_WRITER_TOKEN", rule: text("a bearer token", maxSecretBytes), privacy: secret, help: "Token with which the fleet and `wedsync replay` deliver metrics."},
+	}
+}
+
+func fleet() []variable {
+	return []variable{
+		{name: "FLEET_URL", fallback: "http://127.0.0.1:8090", rule: webAddress(), help: "Where the worker finds the modelled fleet."},
+		{name: "FLEET_ADDRESS", fallback: "127.0.0.1:8090", rule: listened(), help: "Where the modelled fleet listens."},
+		{name: "FLEET_STATE_FILE", rule: text("a path", 4096), help: "File in which the fleet keeps its state over restarts. Empty: it forgets."},
+	}
+}
+
+func telemetry() []variable {
+	return []variable{
+		{name: "LOG_LEVEL", fallback: "info", rule: oneOf("debug", "info", "warn", "error"), help: "Least severe log line that is written."},
+		{name: "METRICS_ADDRESS", fallback: "127.0.0.1:9464", rule: listened(), help: "Where /metrics and /healthz listen, apart from the API."},
+		{name: "OTEL_EXPORTER_OTLP_ENDPOINT", rule: webAddress(), help: "OpenTelemetry collector (OTLP over HTTP). Empty: tracing is off."},
+	}
+}

@@ -1,0 +1,89 @@
+package config
+
+import (
+	"net"
+	"slices"
+	"strings"
+)
+
+// prefixes are ours alone: a variable that starts with one of them and is not known is
+// a mistake, most likely of typing.
+func prefixes() []string {
+	return []string{
+		"SCALABILITY_", "WEDDING_", "RBAC_", "SECURITY_", "ANOMALY_", "AUDIT_", "ALERT_",
+		"AUTOSCALE_", "RATE_LIMIT_", "INGEST_", "WEDSYNC_",
+	}
+}
+
+// unknown warns of variables that look like ours and are not. Their values are not
+// shown: they may be secrets under a misspelt name.
+func unknown(given map[string]string) []Warning {
+	known := names()
+	elsewhere := []string{"WEDSYNC_DATA", "WEDSYNC_CACHE_DIR"} // read by the Makefile and the local stack
+	var out []Warning
+	for _, name := range sortedKeys(given) {
+		ours := slices.ContainsFunc(prefixes(), func(p string) bool { return strings.HasPrefix(name, p) })
+		if !ours || known[name] || slices.Contains(elsewhere, name) {
+			continue
+		}
+		message := "is not a known variable and has no effect"
+		if near := nearest(name, known); near != "" {
+			message += "; did you mean " + near + "?"
+		}
+		out = append(out, Warning{Variable: name, Message: message})
+	}
+	return out
+}
+
+// exposures warns where a development process can be reached from other machines.
+func (c Config) exposures() []Warning {
+	if c.Environment != Development {
+		return nil
+	}
+	var out []Warning
+	for _, name := range []string{"API_ADDRESS", "METRICS_ADDRESS", "FLEET_ADDRESS"} {
+		s, _ := c.setting(name)
+		if host, _, err := net.SplitHostPort(s.Value); err == nil && !isLoopback(host) {
+			out = append(out, Warning{Variable: name, Message: "other machines can reach this development process at " + s.Value})
+		}
+	}
+	return out
+}
+
+// nearest finds the known name with the fewest edits, if a third of the characters or
+// fewer need changing; of equals the first in order.
+func nearest(name string, known map[string]bool) string {
+	if len(name) > 100 {
+		return "" // no name of ours is nearly as long
+	}
+	best, fewest := "", len(name)/3+1
+	for k := range known {
+		d := distance(name, k)
+		if d < fewest || d == fewest && best != "" && k < best {
+			best, fewest = k, d
+		}
+	}
+	return best
+}
+
+// distance counts the insertions, deletions and replacements of bytes from a to b
+// (Levenshtein), keeping one row of the table.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

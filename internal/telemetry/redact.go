@@ -11,8 +11,8 @@ import (
 const masked = "***"
 
 // redactor masks secrets by the name of the attribute and, in any text, by form:
-// passwords in addresses, bearer tokens and JSON web tokens. It is the last net;
-// callers do not log secrets in the first place.
+// passwords in addresses, bearer tokens and JSON web tokens; in doubt too much. It is
+// the last net: callers do not log secrets in the first place.
 type redactor struct {
 	urlPassword *regexp.Regexp
 	bearer      *regexp.Regexp
@@ -21,7 +21,7 @@ type redactor struct {
 
 func newRedactor() redactor {
 	return redactor{
-		urlPassword: regexp.MustCompile(`(://[^:@/?#\s]*):[^@\s]+@`),
+		urlPassword: regexp.MustCompile(`(://[^:@/?#\s]*):\S+@`),
 		bearer:      regexp.MustCompile(`(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}`),
 		webToken:    regexp.MustCompile(`\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*`),
 	}

@@ -71,7 +71,7 @@ func (l *latency) p95() *float64 {
 	seen := 0.0
 	for _, p := range l.points {
 		seen += p.weight
-		if seen >= 0.95*l.weight {
+		if seen >= (0.95-1e-9)*l.weight { // the sum of shares may round below
 			return &p.ms
 		}
 	}

@@ -128,53 +128,49 @@ func TestABrokenStateFileIsNamed(t *testing.T) {
 	}
 }
 
-// TestKilledWhileItTakesOrders kills a fleet process at ten points of a stream of
-// orders. Every order that was answered must stand after the restart, and retrying
-// those that were not must carry out each exactly once.
+// TestKilledWhileItTakesOrders kills a fleet process at twenty points of a stream of
+// orders. Every order that was answered must stand after the restart, and the one that
+// was not must be carried out exactly once when it is sent again.
 func TestKilledWhileItTakesOrders(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "fleet.json")
-	spec, total := 4, 0
-	next := func() int { return 4 + (spec-3)%20 }
-	for round := range 10 {
+	sent := 0 // orders that were answered
+	spec := func(n int) int { return 4 + n%20 }
+	next := func() models.ApplyRequest {
+		return models.ApplyRequest{Service: models.ServiceAPI, ExpectedSpec: spec(sent), Desired: spec(sent + 1), Key: fmt.Sprint("order-", sent)}
+	}
+	cut := 0 // kills that hit an order on its way
+	for round := range 20 {
 		cmd, client := startProcess(t, path)
-		order := func() (models.ApplyResult, error) {
-			return client.Apply(t.Context(), models.ApplyRequest{
-				Service: models.ServiceAPI, ExpectedSpec: spec, Desired: next(), Key: fmt.Sprintf("step-%d-%d", round, spec),
-			})
-		}
-		kill := time.AfterFunc(time.Duration(15+round*7)*time.Millisecond, func() { _ = cmd.Process.Kill() })
+		time.AfterFunc(time.Duration(3+2*round)*time.Millisecond, func() { _ = cmd.Process.Kill() })
 		for {
-			if _, err := order(); err != nil {
+			_, err := client.Apply(t.Context(), next())
+			if err != nil {
 				require.Equal(t, models.KindUnavailable, models.KindOf(err), "%v", err)
 				break
 			}
-			if spec = next(); spec == 4 {
-				break // the keys of a round are unique while the spec grows
-			}
+			sent++
 		}
-		kill.Stop()
-		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 
 		cmd, client = startProcess(t, path)
 		v, err := client.View(t.Context(), models.ServiceAPI)
 		require.NoError(t, err)
-		require.Contains(t, []int{spec, next()}, v.Spec, "an answered order is never lost, and at most the unanswered one was taken")
-		if spec != 4 {
-			res, err := order() // the unanswered one again
-			require.NoError(t, err)
-			require.Equal(t, next(), res.Observed.Spec)
-			require.Len(t, res.Observed.Replicas, next())
-			spec = next()
+		require.Contains(t, []int{spec(sent), spec(sent + 1)}, v.Spec, "an answered order is never lost")
+		if v.Spec != spec(sent) {
+			cut++
 		}
+		res, err := client.Apply(t.Context(), next())
+		require.NoError(t, err)
+		sent++
+		require.Equal(t, spec(sent), res.Observed.Spec)
+		require.Len(t, res.Observed.Replicas, spec(sent))
 		v, err = client.View(t.Context(), models.ServiceAPI)
 		require.NoError(t, err)
-		total += v.Orders.Applied
-		assert.Equal(t, v.Orders.Applied, v.Orders.DistinctKeys, "never doubled")
+		require.Equal(t, sent, v.Orders.Applied, "each order changed the spec once")
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	}
-	assert.Positive(t, total)
+	t.Logf("%d orders, %d of them cut off between the change and the answer", sent, cut)
 }
 
 // startProcess runs this test binary as a fleet process.

@@ -90,18 +90,22 @@ func (c Config) contradictions() []error {
 	return out
 }
 
-// Problems takes an error of this package apart.
+// Problems takes an error of this package apart, wrapped and joined ones too.
 func Problems(err error) []Problem {
-	var out []Problem
 	switch e := err.(type) { //nolint:errorlint // the tree is walked by hand
 	case Problem:
-		out = append(out, e)
+		return []Problem{e}
+	case interface{ Unwrap() error }:
+		return Problems(e.Unwrap())
 	case interface{ Unwrap() []error }:
+		var out []Problem
 		for _, inner := range e.Unwrap() {
 			out = append(out, Problems(inner)...)
 		}
+		return out
+	default:
+		return nil
 	}
-	return out
 }
 
 // names is every known variable's name.

@@ -60,9 +60,9 @@ func installation() []variable {
 func components() []variable {
 	return []variable{
 		{name: "SCALABILITY_MONITORING_ENABLED", fallback: "true", rule: boolean(), help: "Ingestion, thresholds and anomaly detection."},
-		{name: "SCALABILITY_AUTO_SCALING_ENABLED", fallback: "true", rule: boolean(), help: "The autoscaling loops. Off: nothing changes capacity by itself."},
+		{name: "SCALABILITY_AUTO_SCALING_ENABLED", fallback: "true", rule: boolean(), help: "The autoscaling loops."},
 		{name: "SCALABILITY_WEDDING_INTELLIGENCE_ENABLED", fallback: "true", rule: boolean(), help: "Weddings and forecasts count in decisions."},
-		{name: "SCALABILITY_RBAC_ENABLED", fallback: "true", rule: boolean(), help: "Roles decide who may do what. Off: only administrators are let in."},
+		{name: "SCALABILITY_RBAC_ENABLED", fallback: "true", rule: boolean(), help: "Role-based access control."},
 	}
 }
 

@@ -1,0 +1,135 @@
+package scaling
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/wedsync/scalability/models"
+)
+
+// Ages and shares of the quality rules. Source: docs/adr/0006-scaling-constants.md.
+const (
+	freshSeconds    = 10.0 // a signal reported each second is stale after this
+	staleSeconds    = 90.0 // and missing after this
+	minCompleteness = 0.8
+	suspectFall     = 0.5  // avg60 below this share of avg300 …
+	suspectErrors   = 0.02 // … with errors above this looks like an outage
+	suspectHold     = 15 * time.Minute
+)
+
+// signals is the judged input of one decision.
+type signals struct {
+	throughput, cpu, queue judged
+	suspect                bool // a fall that looks like an outage, now or in the last 15 min
+	blindFor               time.Duration
+}
+
+// judged is one signal with its quality.
+type judged struct {
+	models.Signal
+	quality models.Quality
+}
+
+// usable says whether a signal may raise capacity: stale ones may, missing ones may not.
+func (j judged) usable() bool { return j.quality != models.QualityMissing }
+
+// judgeSignals rates each signal and remembers how long the service has been blind.
+func (d *decision) judgeSignals() {
+	d.quality = signals{
+		throughput: d.judge(models.MetricThroughput),
+		cpu:        d.judge(models.MetricCPU),
+		queue:      d.judge(models.MetricQueueDepth),
+	}
+	now := d.in.Now
+	if d.looksLikeOutage() {
+		d.next.SuspectAt = &now
+	}
+	if at := d.next.SuspectAt; at != nil && now.Sub(*at) < suspectHold {
+		d.quality.suspect = true
+	} else {
+		d.next.SuspectAt = nil
+	}
+	switch {
+	case d.quality.throughput.usable() || d.quality.cpu.usable():
+		d.next.BlindSince = nil
+	case d.next.BlindSince == nil:
+		d.next.BlindSince = &now
+	}
+	if b := d.next.BlindSince; b != nil {
+		d.quality.blindFor = now.Sub(*b)
+	}
+}
+
+// judge rates one signal:
+//
+//	OK       age ≤ 10 s and 80 % of the last minute's seconds present
+//	STALE    age ≤ 90 s, or gaps
+//	missing  older, absent, negative or not a number
+func (d *decision) judge(m models.MetricName) judged {
+	s, ok := d.obs.Signal(m)
+	j := judged{Signal: s}
+	switch {
+	case !ok || !sane(s) || math.IsNaN(s.AgeSeconds) || s.AgeSeconds > staleSeconds:
+		j.Signal = models.Signal{Metric: m}
+	case s.AgeSeconds <= freshSeconds && s.Completeness >= minCompleteness:
+		j.quality = models.QualityOK
+	default:
+		j.quality = models.QualityStale
+	}
+	return j
+}
+
+// sane refuses a signal with an impossible average, or without any.
+func sane(s models.Signal) bool {
+	some := false
+	for _, v := range []*float64{s.Avg2, s.Avg6, s.Avg60, s.Avg300} {
+		if v == nil {
+			continue
+		}
+		if math.IsNaN(*v) || math.IsInf(*v, 0) || *v < 0 {
+			return false
+		}
+		some = true
+	}
+	return some
+}
+
+// looksLikeOutage sees load that fell by half while requests fail: people who cannot
+// get in have not gone home.
+func (d *decision) looksLikeOutage() bool {
+	t := d.quality.throughput
+	errs, ok := d.obs.Signal(models.MetricErrorRate)
+	if !t.usable() || t.Avg60 == nil || t.Avg300 == nil || !ok || errs.Avg60 == nil {
+		return false
+	}
+	return *t.Avg60 < suspectFall**t.Avg300 && *errs.Avg60 > suspectErrors
+}
+
+// removalBlocked says why capacity may not be removed on these signals; "" allows it.
+func (s signals) removalBlocked() string {
+	switch {
+	case s.throughput.quality != models.QualityOK:
+		return "throughput is " + describe(s.throughput)
+	case s.cpu.quality != models.QualityOK:
+		return "cpu is " + describe(s.cpu)
+	case s.suspect:
+		return "load fell while requests failed: this looks like an outage, not a lull"
+	default:
+		return ""
+	}
+}
+
+func (s signals) blindReason() string {
+	if s.blindFor > 0 {
+		return fmt.Sprintf("no usable metrics for %.0f s; what is missing removes nothing", s.blindFor.Seconds())
+	}
+	return "no usable metrics; what is missing removes nothing"
+}
+
+func describe(j judged) string {
+	if j.quality == models.QualityMissing {
+		return "missing"
+	}
+	return fmt.Sprintf("stale (%.0f s old, %.0f %% complete)", j.AgeSeconds, j.Completeness*100)
+}

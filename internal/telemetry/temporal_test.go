@@ -1,7 +1,9 @@
 package telemetry
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +13,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
 )
 
 // series writes a sample with all labels of the bridge, of which only some are set.
@@ -96,4 +101,21 @@ func TestTemporalMetricsFromManyGoroutines(t *testing.T) {
 	count, err := testutil.GatherAndCount(r)
 	require.NoError(t, err)
 	assert.Equal(t, 10, count)
+}
+
+// TestTheTemporalClientReportsThroughTheBridge makes a call that fails on a server
+// that is not there and finds it counted.
+func TestTheTemporalClientReportsThroughTheBridge(t *testing.T) {
+	r := prometheus.NewRegistry()
+	c, err := client.NewLazyClient(client.Options{HostPort: "127.0.0.1:1", MetricsHandler: NewTemporalMetrics(r),
+		Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler))})
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	_, err = c.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{})
+	require.Error(t, err)
+	count, err := testutil.GatherAndCount(r, "temporal_request_total", "temporal_request_latency_seconds", "temporal_request_failure_total")
+	require.NoError(t, err)
+	assert.GreaterOrEqual(t, count, 3)
 }

@@ -57,7 +57,7 @@ func TestTheExampleOfThePageStarts(t *testing.T) {
 	cfg, err := Load(strings.Split(examples[0][1], "\n"))
 	require.NoError(t, err)
 	for _, p := range []Process{API, Worker, Fleet, Replay, Token, Migrate} {
-		assert.NoError(t, cfg.ValidateFor(p), p)
+		require.NoError(t, cfg.ValidateFor(p), p)
 	}
 	assert.Empty(t, cfg.Warnings())
 }

@@ -94,7 +94,7 @@ func TestEveryVariableTakesItsGoodValuesAndRefusesItsBad(t *testing.T) {
 		require.True(t, ok, "%s has no values to try", v.name)
 		for _, good := range values[0] {
 			_, err := Load([]string{v.name + "=" + good})
-			assert.NoError(t, err, "%s=%s", v.name, good)
+			require.NoError(t, err, "%s=%s", v.name, good)
 		}
 		for _, bad := range values[1] {
 			cfg, err := Load([]string{v.name + "=" + bad})

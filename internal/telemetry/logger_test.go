@@ -91,7 +91,7 @@ func TestSecretsAreMaskedByForm(t *testing.T) {
 			assert.Contains(t, line["what"], masked)
 		})
 	}
-	line := logged(t, "info", func(l *slog.Logger) { l.Info("dial postgres://app:hunter2@db") }) //nolint:sloglint // a careless message is the case
+	line := logged(t, "info", func(l *slog.Logger) { l.Info("dial postgres://app:hunter2@db") })
 	assert.Equal(t, "dial postgres://app:***@db", line["msg"])
 	plain := "GET http://127.0.0.1:8080/a?b=c took 3s, x@y"
 	assert.Equal(t, plain, newRedactor().scrub(plain), "an address without a password stays as it is")

@@ -32,20 +32,22 @@ func (r redactor) replace(groups []string, a slog.Attr) slog.Attr {
 	if secretName(a.Key) || slices.ContainsFunc(groups, secretName) {
 		return slog.String(a.Key, masked)
 	}
-	switch a.Value.Kind() {
-	case slog.KindString:
+	if a.Value.Kind() == slog.KindString {
 		return slog.String(a.Key, r.scrub(a.Value.String()))
-	case slog.KindAny:
-		switch v := a.Value.Any().(type) {
-		case error:
-			return slog.String(a.Key, r.scrub(v.Error()))
-		case *slog.Source:
-			return a
-		case fmt.Stringer:
-			return slog.String(a.Key, r.scrub(v.String()))
-		}
 	}
-	return a
+	if a.Value.Kind() != slog.KindAny {
+		return a // numbers and times hold no text
+	}
+	switch v := a.Value.Any().(type) {
+	case error:
+		return slog.String(a.Key, r.scrub(v.Error()))
+	case *slog.Source:
+		return a
+	case fmt.Stringer:
+		return slog.String(a.Key, r.scrub(v.String()))
+	default:
+		return a
+	}
 }
 
 // scrub masks what has the form of a secret.

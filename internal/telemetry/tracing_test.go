@@ -72,7 +72,7 @@ func TestWithoutAnEndpointNoSpanIsMade(t *testing.T) {
 	shutdown, err := StartTracing(t.Context(), "", "worker")
 	require.NoError(t, err)
 	assert.Equal(t, before, otel.GetTracerProvider())
-	assert.NoError(t, shutdown(t.Context()))
+	require.NoError(t, shutdown(t.Context()))
 	ctx := trace.ContextWithSpanContext(t.Context(), trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: 1}))
 	carrier := propagation.MapCarrier{}
 	otel.GetTextMapPropagator().Inject(ctx, carrier)

@@ -218,3 +218,11 @@ func FuzzLoad(f *testing.F) {
 		assert.NoError(t, err)
 	})
 }
+
+func TestOfTwoEquallyNearNamesTheFirstIsMeant(t *testing.T) {
+	known := map[string]bool{"ABCDEX": true, "ABCDEY": true, "ABCDEZ": true}
+	for range 50 { // maps have no order
+		assert.Equal(t, "ABCDEX", nearest("ABCDEF", known))
+	}
+	assert.Empty(t, nearest("QRSTUV", known))
+}

@@ -22,8 +22,8 @@ type Options struct {
 	Token    string                         // only without a fleet: a token that may write metrics
 	Progress io.Writer                      // nil = silent
 	Live     bool                           // Progress is a terminal: one line that is written over
-	Log      *slog.Logger
-	HTTP     *http.Client // nil = a time-out of 3 s
+	Log      *slog.Logger                   // nil = silent
+	HTTP     *http.Client                   // nil = a time-out of 3 s
 
 	tick time.Duration // of the load; 0 = 1 s
 }
@@ -60,12 +60,20 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	if o.tick == 0 {
 		o.tick = time.Second
 	}
+	o.Log = orSilent(o.Log)
 	p := player{Options: o, target: t}
 	err = p.play(ctx)
 	if clearing := release(ctx, t); clearing != nil && err == nil {
 		err = fmt.Errorf("replay: the load ends by itself in seconds: %w", clearing)
 	}
 	return p.result, err
+}
+
+func orSilent(log *slog.Logger) *slog.Logger {
+	if log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return log
 }
 
 func (o Options) target() (target, error) {

@@ -107,30 +107,39 @@ func (t Trace) held(i int) float64 {
 	return t.counts[i]
 }
 
-// smoothing is the width of the moving mean that turns counts into an intensity.
-const smoothing = 20 * time.Second
+// Scaling says how the load of a trace is changed.
+type Scaling struct {
+	Factor float64       // 1 keeps the trace as it is
+	Smooth time.Duration // width of the moving mean; 0 = 20 s. A trace of few requests a second needs more, up to an hour
+	Seed   uint64
+}
 
-// Scale makes a trace of factor times the load.
+// Scale makes a trace of another load.
 //
 // Counts of a busy second are a draw: their noise grows with the square root of the
 // load. Multiplying counts would multiply the noise too, and a load a hundred times as
 // large would jump about as no real one does; every policy then fails for the noise's
-// sake. So the counts are smoothed to an intensity (a centred mean over 20 s; counts
-// per minute are smooth enough as they are), the intensity is multiplied, and new
-// counts are drawn from Poisson distributions with a fixed seed. Factor 1 keeps the
-// trace as it is.
-func (t Trace) Scale(factor float64, seed uint64) (Trace, error) {
-	if !(factor > 0 && factor <= 1e6) {
-		return Trace{}, models.Invalid("scale", factor, "must be above 0 and at most 1000000")
+// sake. So the counts are smoothed to an intensity (a centred mean; counts per minute
+// are smooth enough as they are), the intensity is multiplied, and new counts are drawn
+// from Poisson distributions with a fixed seed.
+func (t Trace) Scale(s Scaling) (Trace, error) {
+	if !(s.Factor > 0 && s.Factor <= 1e6) {
+		return Trace{}, models.Invalid("scale", s.Factor, "must be above 0 and at most 1000000")
 	}
-	if factor == 1 {
+	if s.Smooth < 0 || s.Smooth > time.Hour {
+		return Trace{}, models.Invalid("smooth", s.Smooth, "must be from 0s to 1h")
+	}
+	if s.Factor == 1 {
 		return t, nil
 	}
-	src := rand.NewPCG(seed, 0x7ace)
+	if s.Smooth == 0 {
+		s.Smooth = 20 * time.Second
+	}
+	src := rand.NewPCG(s.Seed, 0x7ace)
 	out := t
 	out.counts = make([]float64, len(t.counts))
-	for i, intensity := range t.intensity() {
-		if lambda := factor * intensity; lambda > 0 {
+	for i, intensity := range t.intensity(s.Smooth) {
+		if lambda := s.Factor * intensity; lambda > 0 {
 			out.counts[i] = distuv.Poisson{Lambda: lambda, Src: src}.Rand()
 		}
 	}
@@ -138,8 +147,8 @@ func (t Trace) Scale(factor float64, seed uint64) (Trace, error) {
 }
 
 // intensity is the centred moving mean of the known counts.
-func (t Trace) intensity() []float64 {
-	half := int(smoothing/t.Period) / 2
+func (t Trace) intensity(width time.Duration) []float64 {
+	half := int(width/t.Period) / 2
 	sum, n := make([]float64, len(t.counts)+1), make([]int, len(t.counts)+1)
 	for i, c := range t.counts {
 		sum[i+1], n[i+1] = sum[i], n[i]

@@ -17,11 +17,11 @@ import (
 
 // Options start a fleet process.
 type Options struct {
-	Address   string           // host:port on loopback
-	StatePath string           // file that a restart reads; "" = nothing is kept
-	Settings  Settings         // of a new fleet; a state file holds its own
-	Report    *ReporterOptions // nil = nothing is reported
-	Log       *slog.Logger
+	Address   string               // host:port on loopback
+	StatePath string               // file that a restart reads; "" = nothing is kept
+	Settings  Settings             // of a new fleet; a state file holds its own
+	Report    *ReporterOptions     // nil = nothing is reported
+	Log       *slog.Logger         // nil = silent
 	OnReady   func(address string) // may be nil; called once it answers
 }
 
@@ -29,6 +29,9 @@ type Options struct {
 func Run(ctx context.Context, o Options) error {
 	if err := checkLoopback(o.Address); err != nil {
 		return err
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.StatePath != "" {
 		if err := os.MkdirAll(filepath.Dir(o.StatePath), 0o700); err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/wedsync/scalability/models"
@@ -88,6 +89,9 @@ func (d *decision) downVeto() (rule, why string) {
 	now := d.in.Now
 	if blocked := d.quality.removalBlocked(); blocked != "" {
 		return "signal_quality", blocked
+	}
+	if len(d.obs.Gaps) > 0 {
+		return "gaps", "not everything could be read: " + strings.Join(d.obs.Gaps, "; ")
 	}
 	if d.panicked {
 		return "panic", "a spike was seen less than " + seconds(d.policy.PanicSeconds) + " ago"

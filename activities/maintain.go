@@ -1,0 +1,124 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/wedsync/scalability/models"
+)
+
+// partitionsAhead is how many days of partitions stand ready.
+const partitionsAhead = 14
+
+// reconcileGrace is how long after its expiry an open decision is left alone.
+const reconcileGrace = 30 * time.Second
+
+// Maintainer does the recurring duties.
+type Maintainer struct {
+	Partitions Partitions
+	Health     HealthReader
+	Snapshots  SnapshotWriter
+	Decisions  DecisionReader
+	Writer     DecisionWriter
+	Operations OperationFinder
+	Weddings   WeddingPredictor
+	Now        func() time.Time
+}
+
+// RetentionInput says how long to keep what.
+type RetentionInput struct {
+	MetricsDays int `json:"metricsDays"`
+	AuditDays   int `json:"auditDays"`
+}
+
+// Report names what a duty changed.
+type Report struct {
+	Changed []string `json:"changed"`
+}
+
+// KeepPartitions makes partitions ahead and drops those past retention.
+func (m *Maintainer) KeepPartitions(ctx context.Context, in RetentionInput) (Report, error) {
+	now := m.Now()
+	made, err := m.Partitions.EnsurePartitions(ctx, now, partitionsAhead)
+	if err != nil {
+		return Report{}, fail(err)
+	}
+	dropped, err := m.Partitions.DropPartitions(ctx, now, in.MetricsDays, in.AuditDays)
+	if err != nil {
+		return Report{Changed: made}, fail(err)
+	}
+	changed := append([]string{}, made...)
+	for _, d := range dropped {
+		changed = append(changed, "dropped "+d)
+	}
+	return Report{Changed: changed}, nil
+}
+
+// SnapshotHealth keeps the health of this moment.
+func (m *Maintainer) SnapshotHealth(ctx context.Context) (Report, error) {
+	now := m.Now()
+	h := m.Health.Health(ctx, now)
+	id, err := uuid.NewV7()
+	if err != nil {
+		return Report{}, fmt.Errorf("activities.SnapshotHealth: %w", err)
+	}
+	err = m.Snapshots.SaveHealthSnapshot(ctx, models.HealthSnapshot{ID: id.String(), At: now, Overall: h.OverallHealth, Health: h})
+	return Report{Changed: []string{string(h.OverallHealth)}}, fail(err)
+}
+
+// Reconcile closes decisions that nobody works on: proposed ones that expired, and
+// executing ones whose workflow is gone.
+func (m *Maintainer) Reconcile(ctx context.Context) (Report, error) {
+	now := m.Now()
+	open, err := m.Decisions.OpenDecisions(ctx, now.Add(-reconcileGrace))
+	if err != nil {
+		return Report{}, fail(err)
+	}
+	rep := Report{Changed: []string{}}
+	for _, d := range open {
+		outcome, reason, err := m.orphan(ctx, d, now)
+		if err != nil {
+			return rep, fail(err)
+		}
+		if outcome == models.OutcomeOpen {
+			continue
+		}
+		if err := m.Writer.CloseDecision(ctx, models.OutcomeReport{DecisionID: d.ID, Outcome: outcome, Reason: reason, FinishedAt: now}); err != nil {
+			return rep, fail(err)
+		}
+		rep.Changed = append(rep.Changed, d.ID+" "+string(outcome))
+	}
+	return rep, nil
+}
+
+// orphan says how a decision that nobody works on ended; open when somebody does.
+func (m *Maintainer) orphan(ctx context.Context, d models.Decision, now time.Time) (models.Outcome, string, error) {
+	expired := now.After(d.ExpiresAt.Add(reconcileGrace))
+	if d.Status == models.DecisionProposed {
+		if !expired {
+			return models.OutcomeOpen, "", nil
+		}
+		return models.OutcomeExpired, "no autoscaler took it up in time; nothing was changed for it, its reservation stands until it ends", nil
+	}
+	state, err := m.Operations.FindOperation(ctx, d.WorkflowID)
+	if err != nil {
+		return models.OutcomeOpen, "", err
+	}
+	switch {
+	case state == OperationMissing && expired:
+		return models.OutcomeExpired, "its workflow was never started; nothing was changed", nil
+	case state == OperationClosed:
+		return models.OutcomeLost, "its workflow ended without a word; look at its history", nil
+	default:
+		return models.OutcomeOpen, "", nil
+	}
+}
+
+// RefreshPredictions forecasts each coming wedding again.
+func (m *Maintainer) RefreshPredictions(ctx context.Context) (Report, error) {
+	n, err := m.Weddings.RefreshWeddings(ctx, m.Now())
+	return Report{Changed: []string{fmt.Sprintf("%d predictions", n)}}, fail(err)
+}

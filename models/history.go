@@ -1,0 +1,11 @@
+package models
+
+import "time"
+
+// HourlyLoad is the mean load of one hour, from the rollups of throughput. An hour
+// without samples is absent from a list, never zero.
+type HourlyLoad struct {
+	Hour    time.Time `json:"hour"`    // start of the hour, UTC
+	MeanRPS float64   `json:"meanRps"` // requests per second
+	Samples int64     `json:"samples"` // how many samples the mean is made of
+}

@@ -31,7 +31,7 @@ func findPostgres(ctx context.Context, major int) (postgresPrograms, error) {
 		}
 	}
 	for _, pattern := range []string{
-		"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/libexec/postgresql*",
+		"/usr/lib/postgresql/*/bin", "/usr/lib/postgresql*/bin", "/usr/pgsql-*/bin", "/usr/libexec/postgresql*",
 		"/opt/homebrew/opt/postgresql*/bin", "/usr/local/opt/postgresql*/bin",
 	} {
 		looked = append(looked, pattern)

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"time"
 
 	"github.com/wedsync/scalability/models"
 )
@@ -11,20 +12,15 @@ type Recorder struct {
 	Decisions DecisionWriter
 	States    StateWriter
 	Audit     Auditor
-	// OnDecision and OnOutcome count; both may be nil.
-	OnDecision func(models.Decision)
-	OnOutcome  func(models.OutcomeReport)
+	// OnState hears of each evaluation and OnOutcome of each closed decision, to count
+	// them; both may be nil.
+	OnState   func(models.ScalingState)
+	OnOutcome func(CloseInput)
 }
 
 // RecordDecision commits a decision before anything is changed.
 func (r *Recorder) RecordDecision(ctx context.Context, d models.Decision) error {
-	if err := r.Decisions.RecordDecision(ctx, d); err != nil {
-		return fail(err)
-	}
-	if r.OnDecision != nil {
-		r.OnDecision(d)
-	}
-	return nil
+	return fail(r.Decisions.RecordDecision(ctx, d))
 }
 
 // CloseInput is an outcome with what the audit log needs to say of it.
@@ -34,6 +30,10 @@ type CloseInput struct {
 	// Changed says that capacity was moved: the change is then audited.
 	Changed bool   `json:"changed"`
 	Actor   string `json:"actor"`
+	// DecidedAt and SpikeSampleAt are the decision's CreatedAt and SpikeSampleAt, to
+	// time the change.
+	DecidedAt     time.Time  `json:"decidedAt"`
+	SpikeSampleAt *time.Time `json:"spikeSampleAt,omitempty"`
 }
 
 // CloseDecision keeps an outcome; the first one of a decision counts. A change of
@@ -54,12 +54,18 @@ func (r *Recorder) CloseDecision(ctx context.Context, in CloseInput) error {
 		return fail(err)
 	}
 	if r.OnOutcome != nil {
-		r.OnOutcome(in.Report)
+		r.OnOutcome(in)
 	}
 	return nil
 }
 
 // SaveState keeps the last evaluation of a service.
 func (r *Recorder) SaveState(ctx context.Context, s models.ScalingState) error {
-	return fail(r.States.SaveScalingState(ctx, s))
+	if err := r.States.SaveScalingState(ctx, s); err != nil {
+		return fail(err)
+	}
+	if r.OnState != nil {
+		r.OnState(s)
+	}
+	return nil
 }

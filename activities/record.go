@@ -42,7 +42,7 @@ func (r *Recorder) CloseDecision(ctx context.Context, in CloseInput) error {
 	if in.Changed {
 		err := r.Audit.Record(ctx, models.AuditEntry{
 			At: in.Report.FinishedAt, Actor: in.Actor, Action: "capacity.change",
-			Object: "service/" + string(in.Service) + "/decision/" + in.Report.DecisionID,
+			Object:   "service/" + string(in.Service) + "/decision/" + in.Report.DecisionID,
 			Decision: models.AuditAllow, Rule: string(in.Report.Outcome),
 			RequestID: in.Report.DecisionID, Context: map[string]string{"reason": in.Report.Reason},
 		})

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"time"
 
 	"github.com/wedsync/scalability/models"
 )
@@ -28,9 +29,18 @@ type Capacity struct {
 	Ready   int
 	RPS     float64 // of one replica at 100 %
 	Trigger float64 // share of ready capacity above which load is a spike
+	Target  float64 // share of its capacity that a replica is run at; 0 = 1
 }
 
 // Signaller wakes a service's Autoscale workflow.
 type Signaller interface {
 	SignalSpike(ctx context.Context, s models.Spike) error
+}
+
+// Observer hears what becomes of samples; each method returns at once.
+type Observer interface {
+	Received(r models.IngestResult)
+	Refused(samples int)
+	Flushed(at time.Time, took time.Duration, err error)
+	SpikeSignalled(service models.ServiceName)
 }

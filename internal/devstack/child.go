@@ -30,6 +30,7 @@ type childSpec struct {
 type child struct {
 	spec childSpec
 	pid  int
+	born time.Time
 	done chan struct{}
 	err  error // how it ended; valid after done is closed
 }
@@ -40,7 +41,7 @@ func startChild(ctx context.Context, spec childSpec) (*child, error) {
 	if err != nil {
 		return nil, fmt.Errorf("devstack: log of %s: %w", spec.name, err)
 	}
-	defer out.Close()                                                               // the process has its own copy
+	defer func() { _ = out.Close() }()                                              // the process has its own copy
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), spec.path, spec.args...) //nolint:gosec // running programs is what this package is for
 	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = spec.env, spec.dir, out, out
 	cmd.SysProcAttr = attributes(spec)
@@ -63,7 +64,7 @@ func (c *child) live(cmd *exec.Cmd, started chan<- error) {
 		started <- err
 		return
 	}
-	c.pid = cmd.Process.Pid
+	c.pid, c.born = cmd.Process.Pid, time.Now()
 	started <- nil
 	c.err = cmd.Wait()
 	close(c.done)

@@ -16,7 +16,7 @@ func Tail(path string, n int) []string {
 	if err != nil {
 		return nil
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	const most = 64 << 10
 	if info, err := f.Stat(); err == nil && info.Size() > most {
 		if _, err := f.Seek(-most, io.SeekEnd); err != nil {
@@ -57,7 +57,7 @@ func copyFile(from, to string) (err error) {
 	if err != nil {
 		return fmt.Errorf("devstack: rotate: %w", err)
 	}
-	defer in.Close()
+	defer func() { _ = in.Close() }()
 	out, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600) //nolint:gosec // a log file of ours
 	if err != nil {
 		return fmt.Errorf("devstack: rotate: %w", err)

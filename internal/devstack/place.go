@@ -54,7 +54,15 @@ func makeDir(dir string) error {
 	if err := os.MkdirAll(dir, mode); err != nil {
 		return fmt.Errorf("devstack: %w", err)
 	}
-	return os.Chmod(dir, mode) //nolint:gosec // passing through is wanted, reading is not given
+	return os.Chmod(dir, mode)
+}
+
+// logFile is where a server's output goes: chosen, or in its folder.
+func logFile(chosen, dir, name string) string {
+	if chosen != "" {
+		return chosen
+	}
+	return filepath.Join(dir, name+".log")
 }
 
 const locationFile = "location" // in the folder of a server: where its data is instead
@@ -80,7 +88,7 @@ func home(ctx context.Context, dir, program string, account *syscall.Credential,
 		if err := os.WriteFile(filepath.Join(dir, locationFile), []byte(at+"\n"), 0o600); err != nil {
 			return "", fmt.Errorf("devstack: %w", err)
 		}
-		fmt.Fprintf(out, "note: the account that runs Postgres cannot enter %s; its data is in %s\n", dir, at)
+		_, _ = fmt.Fprintf(out, "note: the account that runs Postgres cannot enter %s; its data is in %s\n", dir, at)
 		return at, nil
 	}
 	return "", fmt.Errorf("devstack: the account that runs Postgres can enter neither %s nor a folder under /var/lib or %s", dir, os.TempDir())
@@ -88,7 +96,7 @@ func home(ctx context.Context, dir, program string, account *syscall.Credential,
 
 // canEnter tries it: it runs program in dir as account.
 func canEnter(ctx context.Context, dir, program string, account *syscall.Credential) bool {
-	cmd := exec.CommandContext(ctx, program, "--version") //nolint:gosec // a server that was found installed
+	cmd := exec.CommandContext(ctx, program, "--version")
 	cmd.Dir = dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: account}
 	return cmd.Run() == nil

@@ -35,6 +35,7 @@ type PostgresOptions struct {
 	Port           int       // 0: a free one
 	MaxConnections int       // 0: 200
 	Volatile       bool      // for tests: faster, and a crash may lose all
+	LogFile        string    // empty: postgres.log in Dir
 	Log            io.Writer // what a person should know; nil: nowhere
 }
 
@@ -155,7 +156,7 @@ func postgresSpec(o PostgresOptions, programs postgresPrograms, dir, data string
 	}
 	return childSpec{
 		name: "postgres", path: programs.program("postgres"), args: args, env: serverEnv(), dir: data,
-		log:        filepath.Join(dir, "postgres.log"),
+		log:        logFile(o.LogFile, dir, "postgres"),
 		stopSignal: syscall.SIGINT, // fast: ends sessions, writes a checkpoint
 		lostSignal: lost,
 	}
@@ -184,7 +185,7 @@ func (p *Postgres) passwordsAndCluster(ctx context.Context, programs postgresPro
 		return fmt.Errorf("devstack: the cluster in %s has no readable passwords in %s (%w): put the file back or remove the cluster", data, file, err)
 	}
 	p.passwords = pgPasswords{Superuser: password(), Owner: password(), App: password()}
-	raw, err = json.MarshalIndent(p.passwords, "", "  ") //nolint:gosec // the file is what keeps them, 0600
+	raw, err = json.MarshalIndent(p.passwords, "", "  ")
 	if err != nil {
 		return fmt.Errorf("devstack: postgres: %w", err)
 	}
@@ -200,7 +201,7 @@ func (p *Postgres) initdb(ctx context.Context, programs postgresPrograms, data s
 	if err := errors.Join(os.RemoveAll(fresh), os.WriteFile(pwfile, []byte(p.passwords.Superuser+"\n"), 0o600), os.MkdirAll(fresh, 0o700)); err != nil {
 		return fmt.Errorf("devstack: initdb: %w", err)
 	}
-	defer os.Remove(pwfile)
+	defer func() { _ = os.Remove(pwfile) }()
 	if p.account != nil {
 		uid, gid := int(p.account.Uid), int(p.account.Gid)
 		if err := errors.Join(os.Chown(fresh, uid, gid), os.Chown(pwfile, uid, gid)); err != nil {
@@ -236,11 +237,11 @@ func (p *Postgres) url(role, password, database string) string {
 
 // answers is the probe: a statement as the superuser.
 func (p *Postgres) answers(ctx context.Context) error {
-	return p.asSuperuser(ctx, "postgres", func(conn *pgx.Conn) error { return conn.Ping(ctx) })
+	return p.asSuperuser(ctx, func(conn *pgx.Conn) error { return conn.Ping(ctx) })
 }
 
-func (p *Postgres) asSuperuser(ctx context.Context, database string, do func(*pgx.Conn) error) (err error) {
-	conn, err := pgx.Connect(ctx, p.url(superuser, p.passwords.Superuser, database))
+func (p *Postgres) asSuperuser(ctx context.Context, do func(*pgx.Conn) error) (err error) {
+	conn, err := pgx.Connect(ctx, p.url(superuser, p.passwords.Superuser, "postgres"))
 	if err != nil {
 		return fmt.Errorf("devstack: postgres: %w", err)
 	}

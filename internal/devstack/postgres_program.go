@@ -56,7 +56,7 @@ func findPostgres(ctx context.Context, major int) (postgresPrograms, error) {
 	return best, nil
 }
 
-var postgresVersion = regexp.MustCompile(`\(PostgreSQL\) (\d+)`) //nolint:gochecknoglobals // compiled once, never changed
+var postgresVersion = regexp.MustCompile(`\(PostgreSQL\) (\d+)`)
 
 func postgresIn(ctx context.Context, folder string) (postgresPrograms, bool) {
 	p := postgresPrograms{bin: folder}

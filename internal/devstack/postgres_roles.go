@@ -9,7 +9,7 @@ import (
 
 // bootstrap makes the two roles and the database, or brings them in order.
 func (p *Postgres) bootstrap(ctx context.Context) error {
-	return p.asSuperuser(ctx, "postgres", func(conn *pgx.Conn) error {
+	return p.asSuperuser(ctx, func(conn *pgx.Conn) error {
 		for role, password := range map[string]string{OwnerRole: p.passwords.Owner, AppRole: p.passwords.App} {
 			if err := ensureRole(ctx, conn, role, password); err != nil {
 				return err
@@ -38,7 +38,7 @@ func ensureRole(ctx context.Context, conn *pgx.Conn, role, password string) erro
 		verb = "ALTER"
 	}
 	statement := fmt.Sprintf("%s ROLE %s LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD '%s'",
-		verb, pgx.Identifier{role}.Sanitize(), password)
+		verb, quoted(role), password)
 	if _, err := conn.Exec(ctx, statement); err != nil {
 		return fmt.Errorf("devstack: postgres: role %s: %w", role, err)
 	}
@@ -48,11 +48,11 @@ func ensureRole(ctx context.Context, conn *pgx.Conn, role, password string) erro
 // createDatabase makes a database of the owner that the application may connect to, and
 // nobody else.
 func createDatabase(ctx context.Context, conn *pgx.Conn, name string) error {
-	quoted := pgx.Identifier{name}.Sanitize()
+	database := quoted(name)
 	for _, statement := range []string{
-		"CREATE DATABASE " + quoted + " OWNER " + OwnerRole,
-		"REVOKE ALL ON DATABASE " + quoted + " FROM PUBLIC",
-		"GRANT CONNECT ON DATABASE " + quoted + " TO " + AppRole,
+		"CREATE DATABASE " + database + " OWNER " + OwnerRole,
+		"REVOKE ALL ON DATABASE " + database + " FROM PUBLIC",
+		"GRANT CONNECT ON DATABASE " + database + " TO " + AppRole,
 	} {
 		if _, err := conn.Exec(ctx, statement); err != nil {
 			return fmt.Errorf("devstack: postgres: database %s: %w", name, err)
@@ -61,9 +61,13 @@ func createDatabase(ctx context.Context, conn *pgx.Conn, name string) error {
 	return nil
 }
 
+func quoted(name string) string {
+	return pgx.Identifier{name}.Sanitize() //nolint:misspell // a name of pgx
+}
+
 // CreateDatabase makes a further, empty database of the owner, say for one test.
 func (p *Postgres) CreateDatabase(ctx context.Context, name string) (ownerURL, appURL string, err error) {
-	err = p.asSuperuser(ctx, "postgres", func(conn *pgx.Conn) error { return createDatabase(ctx, conn, name) })
+	err = p.asSuperuser(ctx, func(conn *pgx.Conn) error { return createDatabase(ctx, conn, name) })
 	if err != nil {
 		return "", "", err
 	}
@@ -72,8 +76,8 @@ func (p *Postgres) CreateDatabase(ctx context.Context, name string) (ownerURL, a
 
 // DropDatabase removes a database and ends the sessions in it.
 func (p *Postgres) DropDatabase(ctx context.Context, name string) error {
-	return p.asSuperuser(ctx, "postgres", func(conn *pgx.Conn) error {
-		if _, err := conn.Exec(ctx, "DROP DATABASE IF EXISTS "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)"); err != nil {
+	return p.asSuperuser(ctx, func(conn *pgx.Conn) error {
+		if _, err := conn.Exec(ctx, "DROP DATABASE IF EXISTS "+quoted(name)+" WITH (FORCE)"); err != nil {
 			return fmt.Errorf("devstack: postgres: drop %s: %w", name, err)
 		}
 		return nil

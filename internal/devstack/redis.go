@@ -14,6 +14,7 @@ type RedisOptions struct {
 	Dir      string // its folder, made where missing
 	Port     int    // 0: a free one
 	Volatile bool   // for tests: keeps nothing on disk
+	LogFile  string // empty: redis.log in Dir
 }
 
 // Redis is a private Redis on loopback, without a password.
@@ -59,7 +60,7 @@ func prepareRedis(o RedisOptions) (*Redis, error) {
 	r.port = o.Port
 	r.spec = childSpec{
 		name: "redis", path: path, args: args, env: serverEnv(), dir: dir,
-		log: filepath.Join(dir, "redis.log"), ready: r.answers,
+		log: logFile(o.LogFile, dir, "redis"), ready: r.answers,
 	}
 	return r, nil
 }
@@ -82,7 +83,7 @@ func (r *Redis) DatabaseURL(n int) string { return fmt.Sprintf("redis://%s/%d", 
 
 func (r *Redis) answers(ctx context.Context) error {
 	client := redis.NewClient(&redis.Options{Addr: r.Addr(), MaxRetries: -1})
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	if err := client.Ping(ctx).Err(); err != nil {
 		return fmt.Errorf("devstack: redis: %w", err)
 	}

@@ -7,57 +7,68 @@ import (
 	"log/slog"
 	"net"
 	"strconv"
+	"sync/atomic"
 	"time"
 )
 
-// server is what the three servers have in common.
+// server is what the three servers and our own processes have in common.
 type server struct {
 	spec  childSpec
 	port  int
-	child *child
+	child atomic.Pointer[child] // nil: never started
 }
 
 // Addr is host:port on loopback.
 func (s *server) Addr() string { return loopback(s.port) }
 
-// PID is the process id, 0 where it was not started.
+// PID is the process id, 0 where none runs.
 func (s *server) PID() int {
-	if s.child == nil {
-		return 0
+	if c := s.child.Load(); c != nil && !c.ended() {
+		return c.pid
 	}
-	return s.child.pid
+	return 0
 }
 
 // Stop asks the server to end in good order and waits; it is killed when ctx ends first.
 func (s *server) Stop(ctx context.Context) error {
-	if s.child == nil {
+	c := s.child.Load()
+	if c == nil {
 		return nil
 	}
-	return s.child.stop(ctx)
+	return c.stop(ctx)
 }
 
 // Kill ends the server at once, as a crash would, and waits for its end.
 func (s *server) Kill() {
-	if s.child != nil {
-		s.child.kill()
-		<-s.child.done
+	if c := s.child.Load(); c != nil {
+		c.kill()
+		<-c.done
 	}
 }
 
-// start starts the process and waits until it answers, for 60 s at most.
-func (s *server) start(ctx context.Context) error {
+// launch starts the process and does not wait until it answers.
+func (s *server) launch(ctx context.Context) (*child, error) {
 	c, err := startChild(ctx, s.spec)
+	if err != nil {
+		return nil, err
+	}
+	s.child.Store(c)
+	return c, nil
+}
+
+// start starts the process and waits until it answers, for 60 s at most; one that does
+// not is ended.
+func (s *server) start(ctx context.Context) error {
+	c, err := s.launch(ctx)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
 	if err := c.awaitReady(ctx); err != nil {
-		c.kill()
-		<-c.done
+		s.Kill()
 		return err
 	}
-	s.child = c
 	return nil
 }
 
@@ -89,7 +100,7 @@ func FreePort() (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("devstack: free port: %w", err)
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	addr, ok := l.Addr().(*net.TCPAddr)
 	if !ok {
 		return 0, errors.New("devstack: free port: not a TCP address")

@@ -34,6 +34,7 @@ type TemporalOptions struct {
 	UIPort    int    // of the web interface; 0: a free one
 	Namespace string // empty: "default"
 	Volatile  bool   // for tests: keeps nothing on disk
+	LogFile   string // empty: temporal.log in Dir
 }
 
 // Temporal is a private development server with its web interface, on loopback.
@@ -89,7 +90,7 @@ func prepareTemporal(o TemporalOptions) (*Temporal, error) {
 	t.port = o.Port
 	t.spec = childSpec{
 		name: "temporal", path: o.Binary, args: temporalArgs(o, dir), env: serverEnv(), dir: dir,
-		log: filepath.Join(dir, "temporal.log"), ready: t.answers,
+		log: logFile(o.LogFile, dir, "temporal"), ready: t.answers,
 	}
 	return t, nil
 }

@@ -28,7 +28,8 @@ var (
 	temporal  = sync.OnceValues(startTemporal)
 
 	redisDatabases atomic.Int64
-	running        sync.Map // name → stopper
+	running        sync.Map               // name → stopper
+	folder         atomic.Pointer[string] // what shared made
 )
 
 type stopper interface{ Stop(context.Context) error }
@@ -70,7 +71,7 @@ func Redis(t testing.TB) string {
 	}
 	t.Cleanup(func() {
 		client := redis.NewClient(&redis.Options{Addr: r.Addr(), DB: int(n)})
-		defer client.Close()
+		defer func() { _ = client.Close() }()
 		if err := client.FlushDB(context.Background()).Err(); err != nil {
 			t.Logf("devstacktest: %v", err)
 		}
@@ -112,12 +113,9 @@ func Main(m *testing.M) int {
 		errs = append(errs, s.(stopper).Stop(ctx))
 		return true
 	})
-	running.Range(func(any, any) bool {
-		if dir, err := shared(); err == nil {
-			errs = append(errs, os.RemoveAll(dir))
-		}
-		return false
-	})
+	if dir := folder.Load(); dir != nil {
+		errs = append(errs, os.RemoveAll(*dir))
+	}
 	if err := errors.Join(errs...); err != nil {
 		fmt.Fprintln(os.Stderr, "devstacktest:", err)
 		return max(code, 1)
@@ -181,6 +179,7 @@ func newFolder() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	folder.Store(&dir)
 	if err := os.Chmod(dir, 0o711); err != nil {
 		return "", err
 	}

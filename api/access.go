@@ -1,0 +1,234 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/wedsync/scalability/models"
+	"github.com/wedsync/scalability/policies/access"
+)
+
+// Rules under which the guard itself decides; all others are the policy's.
+const (
+	ruleNoRoute      = "route without permission"
+	ruleRBACDisabled = "rbac disabled"
+	ruleRateLimited  = "rate_limited"
+	ruleNoRoles      = "roles unavailable"
+	ruleNoWeddings   = "weddings unavailable"
+	ruleNoLimiter    = "rate limiter unavailable"
+	ruleNoKeys       = "keys unavailable"
+	anonymous        = "anonymous"
+	auditTimeout     = 5 * time.Second
+)
+
+// guard lets a request pass when its caller is known, within their quota and permitted,
+// and only after that answer is in the audit log. A denial is logged just the same.
+func (s *server) guard(c *gin.Context) {
+	r, listed := s.routes[route{method: c.Request.Method, path: c.FullPath()}.key()]
+	if listed && r.public {
+		c.Next()
+		return
+	}
+	entry := s.entry(c, r)
+	denial := s.decide(c, r, listed, &entry)
+	if denial == nil {
+		entry.Decision = models.AuditAllow
+	}
+	if err := s.commit(c.Request.Context(), entry); err != nil {
+		s.fail(c, models.Unavailable("audit", err))
+		return
+	}
+	if denial != nil {
+		s.fail(c, denial)
+		return
+	}
+	c.Request = c.Request.WithContext(models.WithScope(c.Request.Context(), s.scope(callOf(c))))
+	c.Next()
+}
+
+func (s *server) entry(c *gin.Context, r route) models.AuditEntry {
+	k := callOf(c)
+	return models.AuditEntry{
+		ID: newID(), At: k.at, Actor: anonymous, Action: string(r.permission),
+		Object: cut(c.Request.Method+" "+c.Request.URL.EscapedPath(), 300), Decision: models.AuditDeny,
+		Roles: []models.Role{}, RequestID: k.requestID, RemoteIP: c.RemoteIP(),
+		Context: map[string]string{"route": c.FullPath()},
+	}
+}
+
+// commit keeps an entry although the caller may have gone: who asked is told of an
+// answer only when it is on record, and an attempt stays one.
+func (s *server) commit(ctx context.Context, e models.AuditEntry) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), auditTimeout)
+	defer cancel()
+	return s.Audit.Record(ctx, e)
+}
+
+// decide authenticates, counts and authorises, in this order, and fills the entry with
+// who asked and which rule answered. nil means allowed.
+func (s *server) decide(c *gin.Context, r route, listed bool, e *models.AuditEntry) error {
+	k := callOf(c)
+	if err := s.authenticate(c, k, e); err != nil {
+		return err
+	}
+	limit, key := s.RateLimit, "subject:"+k.identity.Subject
+	if r.permission == models.PermissionIngest {
+		limit, key = s.IngestRateLimit, "ingest:"+k.identity.Subject
+	}
+	if err := s.take(c, key, limit, e); err != nil {
+		return err
+	}
+	if !listed || r.permission == "" {
+		e.Rule = ruleNoRoute
+		return &models.Error{Kind: models.KindForbidden, Rule: ruleNoRoute}
+	}
+	return s.authorise(c, k, r, e)
+}
+
+// authenticate finds out who calls. Failures are counted by address, so that guessing
+// is bounded although nobody is known.
+func (s *server) authenticate(c *gin.Context, k *call, e *models.AuditEntry) error {
+	id, err := s.Auth.Verify(c.Request.Context(), c.GetHeader("Authorization"))
+	if len(c.Request.Header.Values("Authorization")) > 1 {
+		err = &models.Error{Kind: models.KindUnauthorised, Rule: "malformed", Err: errors.New("more than one Authorization header")}
+	}
+	if err == nil {
+		k.identity = id
+		e.Actor = id.Subject
+		e.Context["tokenId"] = cut(id.TokenID, 100)
+		if id.ClaimedRole != "" {
+			e.Context["claimedRole"] = cut(id.ClaimedRole, 100)
+		}
+		return nil
+	}
+	if models.KindOf(err) != models.KindUnauthorised {
+		e.Rule = ruleNoKeys
+		return models.Unavailable("authenticate", err)
+	}
+	var refusal *models.Error
+	if errors.As(err, &refusal) {
+		e.Rule = refusal.Rule
+	}
+	q, uncounted := s.Limiter.Take(c.Request.Context(), "address:"+c.RemoteIP(), s.RateLimit, s.RateWindow)
+	if uncounted != nil {
+		return err // refused in any case
+	}
+	s.quotaHeaders(c, q)
+	if !q.Allowed {
+		return s.exhausted(c, q, e)
+	}
+	return err
+}
+
+// take counts the call and tells the caller where they stand.
+func (s *server) take(c *gin.Context, key string, limit int, e *models.AuditEntry) error {
+	q, err := s.Limiter.Take(c.Request.Context(), key, limit, s.RateWindow)
+	if err != nil {
+		e.Rule = ruleNoLimiter
+		return models.Unavailable("rate limit", err)
+	}
+	s.quotaHeaders(c, q)
+	if !q.Allowed {
+		return s.exhausted(c, q, e)
+	}
+	return nil
+}
+
+func (s *server) quotaHeaders(c *gin.Context, q models.Quota) {
+	window := int(s.RateWindow / time.Second)
+	c.Header("X-RateLimit-Limit", strconv.Itoa(q.Limit))
+	c.Header("X-RateLimit-Window", strconv.Itoa(window))
+	// draft-ietf-httpapi-ratelimit-headers
+	c.Header("RateLimit-Policy", fmt.Sprintf(`"default";q=%d;w=%d`, q.Limit, window))
+	c.Header("RateLimit", fmt.Sprintf(`"default";r=%d;t=%d`, max(0, q.Remaining), max(0, q.ResetSeconds)))
+}
+
+func (s *server) exhausted(c *gin.Context, q models.Quota, e *models.AuditEntry) error {
+	e.Rule = ruleRateLimited
+	c.Header("Retry-After", strconv.Itoa(max(1, q.ResetSeconds)))
+	return &models.Error{
+		Kind: models.KindRateLimited,
+		Rule: fmt.Sprintf("At most %d calls in %d seconds.", q.Limit, int(s.RateWindow/time.Second)),
+	}
+}
+
+// authorise asks the policy with the roles that the caller holds now.
+func (s *server) authorise(c *gin.Context, k *call, r route, e *models.AuditEntry) error {
+	if !s.RBAC {
+		e.Rule = ruleRBACDisabled
+		return nil
+	}
+	grants, err := s.Grants.Grants(c.Request.Context(), k.identity.Subject, k.at)
+	if err != nil {
+		e.Rule = ruleNoRoles
+		return models.Unavailable("grants", err)
+	}
+	k.roles = grants.Roles
+	e.Roles = append(e.Roles, grants.Roles...)
+	req := access.Request{Subject: k.identity.Subject, Roles: grants.Roles, Permission: r.permission, Object: e.Object}
+	if r.permission == models.PermissionWeddingPriority && slices.Contains(grants.Roles, models.RoleCoordinator) {
+		if req.WeddingDay, err = s.onWeddingDay(c, k); err != nil {
+			e.Rule = ruleNoWeddings
+			return models.Unavailable("wedding day", err)
+		}
+		e.Context["weddingDay"] = strconv.FormatBool(req.WeddingDay)
+	}
+	v := s.Policy.Check(req)
+	e.Rule = v.Rule
+	if v.Allowed() {
+		return nil
+	}
+	return &models.Error{Kind: models.KindForbidden, Rule: "This needs " + string(r.permission) + ": " + v.Rule + "."}
+}
+
+// onWeddingDay looks at the very wedding that the route names, as the coordinator sees
+// it: another one's wedding is as good as none.
+func (s *server) onWeddingDay(c *gin.Context, k *call) (bool, error) {
+	if len(s.pathErrors(c)) > 0 {
+		return false, nil // no wedding has such an ID
+	}
+	ctx := models.WithScope(c.Request.Context(), models.Scope{Role: models.ScopeCoordinator, Subject: k.identity.Subject})
+	w, err := s.Weddings.Wedding(ctx, c.Param("id"))
+	if models.KindOf(err) == models.KindNotFound {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return access.OnWeddingDay([]models.Wedding{w}, k.identity.Subject, k.at), nil
+}
+
+// scope is under which name storage works for a caller: the highest of their roles.
+func (s *server) scope(k *call) models.Scope {
+	sc := models.Scope{Subject: k.identity.Subject}
+	if !s.RBAC {
+		sc.Role = models.ScopeAdmin
+		return sc
+	}
+	for _, o := range []struct {
+		held models.Role
+		as   models.ScopeRole
+	}{
+		{models.RoleAdmin, models.ScopeAdmin}, {models.RoleOperator, models.ScopeOperator},
+		{models.RoleViewer, models.ScopeViewer}, {models.RoleCoordinator, models.ScopeCoordinator},
+		{models.RoleMetricsWriter, models.ScopeIngest},
+	} {
+		if slices.Contains(k.roles, o.held) {
+			sc.Role = o.as
+			return sc
+		}
+	}
+	return sc
+}
+
+// wantsStream says whether the request is for the live stream.
+func wantsStream(c *gin.Context) bool {
+	return c.FullPath() == base+"/metrics/realtime" && strings.Contains(c.GetHeader("Accept"), "text/event-stream")
+}

@@ -21,6 +21,7 @@ const (
 	SignalSpike              = "spike"               // models.Spike
 	SignalReservationChanged = "reservation_changed" // ReservationChanged
 	SignalOperationFinished  = "operation_finished"  // OperationFinished
+	SignalSettings           = "settings"            // AutoscaleSettings
 )
 
 // Updates of Autoscale.
@@ -101,6 +102,13 @@ type AutoscaleInput struct {
 	State           AutoscaleState     `json:"state"`         // carried across continue-as-new
 }
 
+// AutoscaleSettings is how a running autoscaler is told what a worker was started with.
+type AutoscaleSettings struct {
+	IntervalSeconds int  `json:"intervalSeconds"`
+	ContinueEvery   int  `json:"continueEvery"`
+	Shadow          bool `json:"shadow"`
+}
+
 // Supersede ends an operation in favour of a later decision, keeping what it ordered.
 type Supersede struct {
 	ByDecisionID string `json:"byDecisionId"`
@@ -118,6 +126,9 @@ type OperationFinished struct {
 	Spec       int            `json:"spec"`
 	// Baseline is the spec before the operation, for the one that supersedes it.
 	Baseline int `json:"baseline"`
+	// BaselineReplicas are the replicas from before it, when it was superseded: they
+	// stay the ones that new capacity is compared with.
+	BaselineReplicas []string `json:"baselineReplicas,omitempty"`
 }
 
 // PauseRequest stops changes of one service until it is resumed or Until passes.

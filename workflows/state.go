@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"slices"
 	"time"
 
 	"github.com/wedsync/scalability/models"
@@ -18,6 +19,22 @@ type AutoscaleState struct {
 	PauseReason string              `json:"pauseReason"`
 	PausedUntil *time.Time          `json:"pausedUntil,omitempty"`
 	Last        *models.Explanation `json:"last,omitempty"`
+	// Spike was signalled and not decided on yet.
+	Spike *models.Spike `json:"spike,omitempty"`
+	// Catalogue is the service's entry as it was last read, for the time that it
+	// cannot be.
+	Catalogue *models.Service `json:"catalogue,omitempty"`
+	// Seen is the capacity as it was last observed.
+	Seen Capacity `json:"seen"`
+	// Told is the direction of the sentence in the memo.
+	Told models.Direction `json:"told"`
+}
+
+// Capacity is a service's replicas in numbers.
+type Capacity struct {
+	Spec    int `json:"spec"`
+	Ready   int `json:"ready"`
+	Pending int `json:"pending"`
 }
 
 // Operation is a verified change in flight.
@@ -39,6 +56,9 @@ type OperationInput struct {
 	// BaselineReplicas are the replicas to compare new ones with; empty = those found
 	// by preflight.
 	BaselineReplicas []string `json:"baselineReplicas,omitempty"`
+	// Expected are the specs that the change may start from besides the decision's
+	// own: those that a superseded operation may have left.
+	Expected []int `json:"expected,omitempty"`
 }
 
 // OperationProgress answers the state query of ScaleUp and ScaleDown.
@@ -50,4 +70,14 @@ type OperationProgress struct {
 	Outcome    models.Outcome  `json:"outcome"`
 	Reason     string          `json:"reason"`
 	Evidence   models.Evidence `json:"evidence"`
+}
+
+// clone copies what a state points to and later evaluations change in place.
+func (s AutoscaleState) clone() AutoscaleState {
+	s.Policy.Ring = slices.Clone(s.Policy.Ring)
+	if s.Operation != nil {
+		op := *s.Operation
+		s.Operation = &op
+	}
+	return s
 }

@@ -1,0 +1,266 @@
+package workflows
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/wedsync/scalability/activities"
+	"github.com/wedsync/scalability/models"
+)
+
+const (
+	// decisionLife is how long a decision may wait to be carried out: afterwards the
+	// world it was made from is gone.
+	decisionLife = time.Minute
+	// supersedePatience is how long a spike waits for the operation that it replaces.
+	supersedePatience = 20 * time.Second
+	// operationGrace is how long after its deadline an operation may still undo its
+	// change and record its outcome.
+	operationGrace = 10 * time.Minute
+)
+
+// inheritance is what an operation takes over from the one that it replaces.
+type inheritance struct {
+	baseline *int
+	replicas []string
+	expected []int
+}
+
+// act carries a decision out, unless somebody stopped changes. At most one operation of
+// a service runs: a second one replaces the first or waits.
+func (a *autoscale) act(ctx workflow.Context, ev *evaluation) {
+	e := ev.explanation
+	if a.state.Paused || a.in.Shadow || e.Direction == models.DirectionHold || ctx.Err() != nil {
+		return
+	}
+	op := a.state.Operation
+	if op != nil && !outgrown(*op, ev) {
+		return
+	}
+	ev.request = chooseRequest(ev.obs, e)
+	id := decisionID(ctx, a.state.Iteration)
+	if ev.request != nil {
+		id = ev.request.DecisionID
+	}
+	var from inheritance
+	if op != nil {
+		var gone bool
+		if from, gone = a.replace(ctx, *op, id); !gone {
+			a.state.Spike = ev.spike
+			return
+		}
+	}
+	a.launch(ctx, ev, id, from)
+	if ev.launched == nil {
+		a.state.Spike = ev.spike // nothing came of it: decide on it again
+	}
+}
+
+// outgrown says whether an operation in flight is to be replaced: by a spike or a floor
+// that needs more than its target, and by any growth when it shrinks the service. Other
+// growth waits until the operation is verified.
+func outgrown(op Operation, ev *evaluation) bool {
+	e := ev.explanation
+	if e.Direction != models.DirectionUp || e.Desired <= op.Target {
+		return false
+	}
+	return op.Direction == models.DirectionDown || ev.spike != nil || e.Class == models.ClassPanic || e.Class == models.ClassFloor
+}
+
+// replace ends an operation in favour of a decision and waits for its last word. False:
+// it goes on, and nothing else may start.
+func (a *autoscale) replace(ctx workflow.Context, op Operation, by string) (inheritance, bool) {
+	id := OperationID(a.in.Service, op.DecisionID)
+	err := workflow.SignalExternalWorkflow(ctx, id, "", SignalSupersede, Supersede{ByDecisionID: by}).Get(ctx, nil)
+	if ctx.Err() != nil {
+		return inheritance{}, false
+	}
+	if err != nil {
+		// It has ended; its word is on the way, or was lost.
+		workflow.GetLogger(ctx).Info("the operation to replace is gone", "operation", id, "error", err)
+		a.drainFinished(ctx)
+		a.state.Operation = nil
+		return inheritance{expected: []int{op.Target}}, true
+	}
+	var last *OperationFinished
+	_, err = workflow.AwaitWithTimeout(ctx, supersedePatience, func() bool { return a.finished.Len() > 0 })
+	for err == nil && a.finished.Len() > 0 {
+		var f OperationFinished
+		a.finished.ReceiveAsync(&f)
+		if a.operationFinished(ctx, f) {
+			last = &f
+		}
+	}
+	if last == nil {
+		workflow.GetLogger(ctx).Warn("the operation to replace does not end", "operation", id)
+		return inheritance{}, false
+	}
+	from := inheritance{expected: []int{op.Target, last.Spec}}
+	if last.Outcome == models.OutcomeSuperseded && op.Direction == models.DirectionUp {
+		from.baseline, from.replicas = &last.Baseline, last.BaselineReplicas
+	} else {
+		from.baseline = &last.Spec
+	}
+	return from, true
+}
+
+// launch commits the decision, and then starts the operation whose ID is made from it.
+// A person who cancels the autoscaler between the two does not part them.
+func (a *autoscale) launch(ctx workflow.Context, ev *evaluation, id string, from inheritance) {
+	together, release := workflow.NewDisconnectedContext(ctx)
+	defer release()
+	d, ok := a.commit(together, ev, id)
+	if !ok {
+		return
+	}
+	in := OperationInput{
+		Decision: d, Service: ev.obs.Service, Baseline: d.FromReplicas,
+		BaselineReplicas: from.replicas, Expected: from.expected,
+	}
+	if from.baseline != nil {
+		in.Baseline = *from.baseline
+	}
+	child := workflow.ExecuteChildWorkflow(a.child(together, d), operationType(d.Direction), in)
+	if err := child.GetChildWorkflowExecution().Get(together, nil); err != nil {
+		workflow.GetLogger(ctx).Error("the operation could not be started", "decision", d.ID, "error", err)
+		a.closeRow(together, d.ID, d.CreatedAt, refusal("its operation could not be started, nothing was changed: "+cause(err)))
+		return
+	}
+	ev.launched = &d
+	a.state.Operation = &Operation{
+		DecisionID: d.ID, Direction: d.Direction, Target: d.ToReplicas, Baseline: in.Baseline,
+		StartedAt: d.CreatedAt, DeadlineAt: d.CreatedAt.Add(seconds(ev.obs.Service.Policy.OperationDeadlineSeconds)),
+	}
+}
+
+// commit writes the decision's row. A request that was closed meanwhile is not taken up:
+// the decision then has a row of its own. Nothing is changed that cannot be recorded.
+func (a *autoscale) commit(ctx workflow.Context, ev *evaluation, id string) (models.Decision, bool) {
+	d := a.decision(ctx, ev, id)
+	err := a.record(ctx, d)
+	if err != nil && ev.request != nil && activities.KindOf(err) == models.KindConflict {
+		ev.request = nil
+		d = a.decision(ctx, ev, decisionID(ctx, a.state.Iteration))
+		err = a.record(ctx, d)
+	}
+	if err != nil {
+		workflow.GetLogger(ctx).Error("a decision could not be recorded and is not carried out", "service", a.in.Service, "error", err)
+		return d, false
+	}
+	ev.explanation.DecisionID = d.ID
+	return d, true
+}
+
+func (a *autoscale) record(ctx workflow.Context, d models.Decision) error {
+	return workflow.ExecuteActivity(within(ctx, recordAttempt, recordBudget), recorder.RecordDecision, d).Get(ctx, nil)
+}
+
+func (a *autoscale) decision(ctx workflow.Context, ev *evaluation, id string) models.Decision {
+	e := ev.explanation
+	e.DecisionID = id
+	now := workflow.Now(ctx)
+	d := models.Decision{
+		ID: id, Service: a.in.Service, CreatedAt: now, ExpiresAt: now.Add(decisionLife),
+		RequestedBy: AutoscaleID(a.in.Service), Class: e.Class, Direction: e.Direction,
+		FromReplicas: e.Current, ToReplicas: e.Desired, Sentence: e.Text, Explanation: &e,
+		Status: models.DecisionExecuting, WorkflowID: OperationID(a.in.Service, id),
+	}
+	if r := ev.request; r != nil {
+		d.RequestedBy, d.ReservationID = r.Actor, r.ReservationID
+	}
+	if s := ev.spike; s != nil && e.Direction == models.DirectionUp && !s.FirstSampleAt.IsZero() {
+		d.SpikeSampleAt = &s.FirstSampleAt
+	}
+	return d
+}
+
+// child outlives the autoscaler, and no ID is used twice.
+func (a *autoscale) child(ctx workflow.Context, d models.Decision) workflow.Context {
+	return workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
+		WorkflowID:            OperationID(a.in.Service, d.ID),
+		ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_ABANDON,
+		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+		Memo:                  map[string]any{MemoSentence: d.Sentence},
+		TypedSearchAttributes: temporal.NewSearchAttributes(
+			SearchAttributeService().ValueSet(string(a.in.Service)),
+			SearchAttributeOutcome().ValueSet(OutcomeAttributeOpen),
+		),
+	})
+}
+
+func operationType(d models.Direction) string {
+	if d == models.DirectionDown {
+		return ScaleDownType
+	}
+	return ScaleUpType
+}
+
+// drainFinished takes the last words of operations.
+func (a *autoscale) drainFinished(ctx workflow.Context) {
+	for {
+		var f OperationFinished
+		if !a.finished.ReceiveAsync(&f) {
+			return
+		}
+		a.operationFinished(ctx, f)
+	}
+}
+
+// operationFinished forgets the operation in flight when the word is of it. After a
+// success more may be needed at once; after anything else the next evaluation has time.
+func (a *autoscale) operationFinished(ctx workflow.Context, f OperationFinished) bool {
+	op := a.state.Operation
+	if op == nil || op.DecisionID != f.DecisionID {
+		return false
+	}
+	a.state.Operation = nil
+	if slices.Contains([]models.Outcome{models.OutcomeVerified, models.OutcomeHeld}, f.Outcome) {
+		a.wake = true
+	}
+	if op.Direction == models.DirectionDown && f.Outcome == models.OutcomeRolledBack {
+		// What was removed was ordered again: scale-in waits as after any growth.
+		now := workflow.Now(ctx)
+		a.state.Policy.LastUpAt = &now
+	}
+	return true
+}
+
+// settle forgets an operation whose word was lost: the row has its outcome, or its time
+// is long over.
+func (a *autoscale) settle(ctx workflow.Context, obs models.Observation) {
+	a.drainFinished(ctx)
+	op := a.state.Operation
+	if op == nil {
+		return
+	}
+	if ref := obs.Operation; ref != nil && ref.DecisionID == op.DecisionID && ref.Outcome != models.OutcomeOpen {
+		a.operationFinished(ctx, OperationFinished{DecisionID: op.DecisionID, Outcome: ref.Outcome})
+		a.wake = false // an evaluation is being made
+		return
+	}
+	if over := workflow.Now(ctx).Sub(op.DeadlineAt); over > operationGrace {
+		workflow.GetLogger(ctx).Error("an operation gave no word and is given up", "operation", OperationID(a.in.Service, op.DecisionID), "overdue", fmt.Sprint(over))
+		a.state.Operation = nil
+	}
+}
+
+// refusal ends a decision of which nothing came.
+func refusal(reason string) ending {
+	return ending{outcome: models.OutcomeRefused, reason: reason}
+}
+
+// closeRow gives a decision its outcome; a row that cannot be closed now is closed by
+// the reconciliation.
+func (a *autoscale) closeRow(ctx workflow.Context, id string, decidedAt time.Time, end ending) {
+	in := activities.CloseInput{Service: a.in.Service, DecidedAt: decidedAt, Report: models.OutcomeReport{
+		DecisionID: id, Outcome: end.outcome, Reason: end.reason, FinishedAt: workflow.Now(ctx),
+	}}
+	if err := workflow.ExecuteActivity(within(ctx, recordAttempt, recordBudget), recorder.CloseDecision, in).Get(ctx, nil); err != nil {
+		workflow.GetLogger(ctx).Warn("a decision could not be closed", "decision", id, "error", err)
+	}
+}

@@ -1,0 +1,33 @@
+package predictor
+
+import (
+	"context"
+	"time"
+
+	"github.com/wedsync/scalability/models"
+)
+
+// History reads the mean load of each hour in [from, until) that has samples.
+type History interface {
+	HourlyLoad(ctx context.Context, service models.ServiceName, from, until time.Time) ([]models.HourlyLoad, error)
+}
+
+// Calendar reads weddings, earliest first.
+type Calendar interface {
+	Weddings(ctx context.Context, f models.WeddingFilter) ([]models.Wedding, error)
+}
+
+// Catalogue reads a service.
+type Catalogue interface {
+	Service(ctx context.Context, name models.ServiceName) (models.Service, error)
+}
+
+// Archive keeps the forecasts of weddings; a row that is there already is left as it is.
+type Archive interface {
+	SaveWeddingPredictions(ctx context.Context, predictions []models.WeddingPrediction) error
+}
+
+// Cache keeps the newest forecast of a wedding for a while.
+type Cache interface {
+	PutPrediction(ctx context.Context, p models.WeddingPrediction) error
+}

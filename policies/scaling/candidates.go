@@ -3,6 +3,7 @@ package scaling
 import (
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/wedsync/scalability/models"
@@ -17,12 +18,20 @@ const (
 	forecastMaxAge      = 15 * time.Minute
 )
 
-// updatePanic enters panic on a spike and stays until PanicSeconds after the last one.
+// updatePanic enters panic on a spike and stays until PanicSeconds after the last one
+// was seen. A spike that was told late counts from when it was seen; a clock that is
+// ahead does not prolong it.
 func (d *decision) updatePanic() {
 	now := d.in.Now
-	if d.in.Spike != nil {
-		until := now.Add(time.Duration(d.policy.PanicSeconds) * time.Second)
-		d.next.PanicUntil = &until
+	if s := d.in.Spike; s != nil {
+		seen := s.SeenAt
+		if seen.IsZero() || seen.After(now) {
+			seen = now
+		}
+		until := seen.Add(time.Duration(d.policy.PanicSeconds) * time.Second)
+		if d.next.PanicUntil == nil || until.After(*d.next.PanicUntil) {
+			d.next.PanicUntil = &until
+		}
 	}
 	d.panicked = d.next.PanicUntil != nil && now.Before(*d.next.PanicUntil)
 	if !d.panicked {
@@ -30,31 +39,36 @@ func (d *decision) updatePanic() {
 	}
 }
 
+// measurable says whether demand can be turned into replicas at all.
+func (d *decision) measurable() bool {
+	return d.policy.TargetUtilisation > 0 && finite(d.policy.TargetUtilisation) && d.svc.CapacityRPS > 0 && finite(d.svc.CapacityRPS)
+}
+
 // demandCandidates turns measured demand into replicas:
 //
 //	throughput   ⌈load ÷ (κ · u)⌉, load = avg60, or the newest seconds when they are higher in panic
-//	utilisation  ⌈ready · cpu ÷ u⌉, or half as much again when cpu is saturated
+//	utilisation  ⌈ready · cpu ÷ u⌉, at least half as much again when cpu is saturated
 //	queue        ⌈(queue ÷ 60 s + load) ÷ κ⌉
 //
 // Response time and errors are no measure of need: they are judged after the change.
 func (d *decision) demandCandidates() {
 	u, kappa := d.policy.TargetUtilisation, d.svc.CapacityRPS
-	if !(u > 0) || !(kappa > 0) {
-		d.out.Candidates = append(d.out.Candidates, models.Candidate{By: "throughput", Why: "the catalogue has no capacity per replica"})
+	if !d.measurable() {
+		d.unused(models.Candidate{By: "throughput", Why: "the catalogue has no capacity per replica"})
 		return
 	}
 	load, loadKnown := d.load()
 	if loadKnown {
 		n := ceil(load / (kappa * u))
 		why := fmt.Sprintf("%s requests/s at %.0f %% of %s per replica", number(load), u*100, number(kappa))
-		d.demandCandidate(models.Candidate{By: "throughput", Value: &load, Target: ptr(kappa * u), Quality: d.quality.throughput.quality, N: n, Why: why})
+		d.demandCandidate(models.Candidate{By: "throughput", Value: &load, Target: ptr(kappa * u), Quality: d.quality.ofThroughput(), N: n, Why: why})
 	} else {
-		d.out.Candidates = append(d.out.Candidates, models.Candidate{By: "throughput", Why: "missing"})
+		d.unused(models.Candidate{By: "throughput", Why: "missing"})
 	}
 	d.utilisationCandidate(u, load, loadKnown)
-	if q := d.quality.queue; q.usable() && q.Avg6 != nil && loadKnown && *q.Avg6 > 0 {
-		n := ceil((*q.Avg6/queueDrainSeconds + load) / kappa)
-		d.demandCandidate(models.Candidate{By: "queue", Value: q.Avg6, Quality: q.quality, N: n, Why: fmt.Sprintf("%s waiting requests, to be served within %.0f s", number(*q.Avg6), queueDrainSeconds)})
+	if waiting, ok := d.quality.queue.newest(); ok && loadKnown && waiting > 0 {
+		n := ceil((waiting/queueDrainSeconds + load) / kappa)
+		d.demandCandidate(models.Candidate{By: "queue", Value: &waiting, Quality: d.quality.queue.quality, N: n, Why: fmt.Sprintf("%s waiting requests, to be served within %.0f s", number(waiting), queueDrainSeconds)})
 	}
 	if d.panicked {
 		d.next.PanicMax = max(d.next.PanicMax, d.demand)
@@ -64,8 +78,8 @@ func (d *decision) demandCandidates() {
 	}
 }
 
-// load is the demand in requests per second; in panic the newest seconds count when
-// they are higher.
+// load is the demand in requests per second; in panic the newest seconds and what the
+// probe saw count when they are higher.
 func (d *decision) load() (float64, bool) {
 	t := d.quality.throughput
 	load, known := 0.0, false
@@ -84,18 +98,25 @@ func (d *decision) load() (float64, bool) {
 			raise(t.Avg300)
 		}
 	}
-	if s := d.in.Spike; s != nil && s.RPS >= 0 && !math.IsInf(s.RPS, 0) && !math.IsNaN(s.RPS) {
+	if s := d.in.Spike; s != nil && d.panicked && finite(s.RPS) {
 		raise(&s.RPS)
 	}
 	return load, known
 }
 
-// utilisationCandidate counts ready replicas only: the others do no work yet.
+// utilisationCandidate counts ready replicas only: the others do no work yet. A
+// saturated cpu hides how much more is wanted. Then half as many again as serve now
+// are asked for, not half as many as are ordered: while those start, each evaluation
+// would ask for half as many again.
 func (d *decision) utilisationCandidate(u, load float64, loadKnown bool) {
 	c := d.quality.cpu
 	ready := d.obs.Replicas.Ready
-	if !c.usable() || c.Avg60 == nil || ready == 0 {
-		d.out.Candidates = append(d.out.Candidates, models.Candidate{By: "utilisation", Quality: c.quality, Why: "missing"})
+	switch {
+	case !c.usable() || c.Avg60 == nil:
+		d.unused(models.Candidate{By: "utilisation", Quality: c.quality, Why: "missing"})
+		return
+	case ready == 0:
+		d.unused(models.Candidate{By: "utilisation", Quality: c.quality, Why: "no replica is ready"})
 		return
 	}
 	cpu := *c.Avg60
@@ -105,7 +126,7 @@ func (d *decision) utilisationCandidate(u, load float64, loadKnown bool) {
 		cand.Why = fmt.Sprintf("%.0f %% in use: saturated, the true demand is hidden", cpu*100)
 		covered := loadKnown && ceil(load/(d.svc.CapacityRPS*u)) <= d.cur()
 		if !covered {
-			cand.N = ceil(float64(ready+d.obs.Replicas.Pending()) * censoredGrowth)
+			cand.N = max(cand.N, ceil(float64(ready)*censoredGrowth))
 		}
 	}
 	d.demandCandidate(cand)
@@ -113,16 +134,17 @@ func (d *decision) utilisationCandidate(u, load float64, loadKnown bool) {
 
 // demandCandidate records a used demand candidate.
 func (d *decision) demandCandidate(c models.Candidate) {
-	c.Used = true
-	d.out.Candidates = append(d.out.Candidates, c)
 	d.known = true
 	d.demand = max(d.demand, c.N)
 	class := models.ClassReactive
 	if d.panicked {
 		class = models.ClassPanic
 	}
-	d.take(c.N, class, c.Why)
+	d.candidate(c, class)
 }
+
+// unused records a candidate that could not be used, with why.
+func (d *decision) unused(c models.Candidate) { d.out.Candidates = append(d.out.Candidates, c) }
 
 // forecastCandidate uses a forecast only when its record has earned trust, and only to
 // raise.
@@ -131,47 +153,70 @@ func (d *decision) forecastCandidate() {
 	if f == nil {
 		return
 	}
-	c := models.Candidate{By: "forecast", Value: &f.P95, Why: f.Reason}
+	c := models.Candidate{By: "forecast", Why: f.Reason}
+	if finite(f.P95) {
+		c.Value = &f.P95
+	}
 	u := math.Min(d.policy.TargetUtilisation+forecastHeadroom, maxForecastTarget)
 	switch {
 	case !f.Trusted:
 	case d.in.Now.Sub(f.IssuedAt) > forecastMaxAge:
 		c.Why = "the forecast is older than 15 min"
-	case math.IsNaN(f.P95) || math.IsInf(f.P95, 0) || f.P95 < 0 || !(d.svc.CapacityRPS > 0):
-		c.Why = "the forecast is not a number"
+	case !finite(f.P95) || !d.measurable():
+		c.Why = "the forecast cannot be turned into replicas"
 	default:
-		c.N, c.Used = ceil(f.P95/(d.svc.CapacityRPS*u)), true
-		d.take(c.N, models.ClassForecast, fmt.Sprintf("%s requests/s expected within the lead time", number(f.P95)))
+		c.N = ceil(f.P95 / (d.svc.CapacityRPS * u))
+		c.Why = fmt.Sprintf("%s requests/s expected within the lead time", number(f.P95))
+		d.candidate(c, models.ClassForecast)
+		return
 	}
-	d.out.Candidates = append(d.out.Candidates, c)
+	d.unused(c)
 }
 
-// floorCandidates adds the active reservations. Floors for guests of different
-// weddings add up, since their guests come at once; all other floors are claims on the
-// same capacity, of which the largest counts.
+// floorCandidates adds the active reservations. Floors for the guests of different
+// weddings add up, since their guests come at once; all other floors, also several for
+// one wedding, are claims on the same capacity, of which the largest counts.
 func (d *decision) floorCandidates() {
-	sum := 0
+	weddings := map[string]int{}
+	sum, holders := 0, 0
 	for _, r := range d.obs.Reservations {
 		if r.Kind != models.ReservationFloor || !r.ActiveAt(d.in.Now) {
 			continue
 		}
-		d.out.Candidates = append(d.out.Candidates, models.Candidate{By: "reservation:" + r.ID, N: r.Replicas, Used: true, Why: floorReason(r)})
-		d.raiseFloor(r.Replicas, floorReason(r))
-		if r.Guests > 0 {
-			sum += r.Replicas
-			d.raiseFloor(sum, fmt.Sprintf("reservations for guests add up to %d replicas", sum))
+		n := min(max(r.Replicas, 0), mostReplicas)
+		d.floorCandidate(models.Candidate{By: "reservation:" + r.ID, N: n, Why: floorReason(r)})
+		if r.Guests <= 0 {
+			continue
 		}
+		wedding := r.WeddingID
+		if wedding == "" {
+			wedding = "reservation:" + r.ID
+		}
+		if weddings[wedding] == 0 {
+			holders++
+		}
+		sum += max(0, n-weddings[wedding])
+		weddings[wedding] = max(n, weddings[wedding])
+	}
+	if holders > 1 {
+		n := min(sum, mostReplicas)
+		d.floorCandidate(models.Candidate{By: "reservations:guests", N: n, Why: fmt.Sprintf("the reservations for guests of %d weddings add up to %d replicas", holders, n)})
 	}
 }
 
-func (d *decision) raiseFloor(n int, why string) {
-	d.floor = max(d.floor, n)
-	d.take(n, models.ClassFloor, why)
+func (d *decision) floorCandidate(c models.Candidate) {
+	d.floor = max(d.floor, c.N)
+	d.candidate(c, models.ClassFloor)
 }
 
 func floorReason(r models.Reservation) string {
-	return fmt.Sprintf("%s reserved at least %d until %s (%s)", r.Holder, r.Replicas, r.Until.UTC().Format("2 Jan 15:04 MST"), r.Reason)
+	return fmt.Sprintf("%s reserved at least %d until %s (%s)", r.Holder, r.Replicas, moment(r.Until), phrase(r.Reason))
 }
+
+func moment(t time.Time) string { return t.UTC().Format("2 Jan 15:04 MST") }
+
+// phrase puts what a person wrote into a sentence: on one line, without a full stop.
+func phrase(s string) string { return strings.TrimRight(strings.Join(strings.Fields(s), " "), ". ") }
 
 // Lead is how long before it is needed capacity has to be ordered.
 func Lead(s models.Service) time.Duration {
@@ -180,27 +225,27 @@ func Lead(s models.Service) time.Duration {
 
 // NeedNow is how many replicas measured demand and active floors ask for at this
 // moment: a rollback never goes below it. The newest seconds count, without shaping.
+// Where something could not be read, a floor perhaps, what serves is needed.
 func NeedNow(obs models.Observation) int {
-	need := max(obs.Service.MinReplicas, 1)
-	now := obs.At
+	low := max(obs.Service.MinReplicas, 1)
 	if obs.Replicas == nil {
-		return need
+		return low
 	}
 	d := &decision{
-		in:  Inputs{Now: now, Observation: obs},
+		in:  Inputs{Now: obs.At, Observation: obs},
 		obs: obs, svc: obs.Service, policy: obs.Service.Policy, panicked: true,
 	}
 	d.judgeSignals()
 	d.demandCandidates()
 	d.floorCandidates()
-	if !d.known {
-		need = max(need, obs.Replicas.Ready) // blind: what serves is needed
+	n := max(d.demand, d.floor)
+	if !d.known || len(obs.Gaps) > 0 {
+		n = max(n, obs.Replicas.Ready)
 	}
-	need = max(need, d.demand, d.floor)
-	if abs := obs.Service.AbsoluteMaxReplicas; abs > 0 {
-		need = min(need, abs)
+	if most := obs.Service.AbsoluteMaxReplicas; most > 0 {
+		n = min(n, most)
 	}
-	return need
+	return max(n, low)
 }
 
 func ptr[T any](v T) *T { return &v }

@@ -1,26 +1,58 @@
 package scaling
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"math"
+	"reflect"
 	"strconv"
-	"strings"
+	"time"
 
 	"github.com/wedsync/scalability/models"
 )
 
 // hash fingerprints the inputs, so that a stored decision can be shown to come from
-// them. Inputs that JSON cannot carry (a NaN) are hashed by their Go form.
+// them. Inputs that JSON cannot carry (a NaN) are hashed in a plain form of their own.
 func hash(in Inputs) string {
 	raw, err := json.Marshal(in)
 	if err != nil {
-		raw = fmt.Appendf(nil, "%#v", in.Observation.Signals)
+		var b bytes.Buffer
+		plain(&b, reflect.ValueOf(in))
+		raw = b.Bytes()
 	}
 	sum := sha256.Sum256(raw)
 	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// plain writes a value by what it holds, never by where it lies in memory, so that the
+// same inputs give the same bytes in every process.
+func plain(b *bytes.Buffer, v reflect.Value) {
+	if t, ok := v.Interface().(time.Time); ok {
+		b.WriteString(t.UTC().Format(time.RFC3339Nano) + ";")
+		return
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		if v.IsNil() {
+			b.WriteString("nil;")
+			return
+		}
+		plain(b, v.Elem())
+	case reflect.Struct:
+		for i := range v.NumField() {
+			plain(b, v.Field(i))
+		}
+	case reflect.Slice:
+		fmt.Fprintf(b, "%d:", v.Len())
+		for i := range v.Len() {
+			plain(b, v.Index(i))
+		}
+	default:
+		fmt.Fprintf(b, "%q;", fmt.Sprint(v.Interface()))
+	}
 }
 
 // hpaTolerance and hpaTarget are the defaults of the Kubernetes HPA; kpaTarget is
@@ -60,38 +92,53 @@ func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) && v >=
 
 func clamp(n, low, high int) int { return max(low, min(n, high)) }
 
-// sentence says in one line what is done and what decided it.
-func sentence(e models.Explanation, obs models.Observation) string {
+// sentence says in one line what is done and what decided it; readable says whether
+// the replicas were known, need where the need comes from.
+func sentence(e models.Explanation, readable bool, need string) string {
 	name := string(e.Service)
-	if obs.Replicas == nil {
+	if name == "" {
+		name = "the service"
+	}
+	if !readable {
 		return fmt.Sprintf("Keep %s as it is: %s.", name, e.BindingReason)
 	}
-	var b strings.Builder
-	switch e.Direction {
-	case models.DirectionUp, models.DirectionDown:
-		fmt.Fprintf(&b, "Scale %s %d→%d", name, e.Current, e.Desired)
-	default:
-		fmt.Fprintf(&b, "Keep %s at %d", name, e.Current)
-	}
-	if e.Deficit != nil {
-		fmt.Fprintf(&b, " (wanted %d)", e.Desired+e.Deficit.Replicas)
-	} else if e.Direction == models.DirectionHold && e.Raw != e.Current {
-		fmt.Fprintf(&b, " (need %d)", e.Raw)
-	}
 	reason := e.BindingReason
+	if e.Deficit != nil {
+		reason = join(need, reason)
+	}
 	if e.Class == models.ClassPanic {
 		reason = "spike, " + reason
 	}
-	if reason != "" {
-		b.WriteString(": " + reason)
+	if e.Class == models.ClassReactive || e.Class == models.ClassForecast {
+		reason = join(reason, shapingEffect(e, "up_step"))
 	}
-	if e.Direction == models.DirectionUp {
-		if step := shapingEffect(e, "up_step"); step != "" {
-			b.WriteString("; " + step)
-		}
+	if e.Class == models.ClassSteady && e.Direction == models.DirectionDown {
+		reason = join(reason, shapingEffect(e, "down_step"))
 	}
-	b.WriteString(".")
-	return b.String()
+	return deed(name, e) + ": " + reason + "."
+}
+
+// deed is what is done, with the need where that is another number.
+func deed(name string, e models.Explanation) string {
+	text := fmt.Sprintf("Keep %s at %d", name, e.Current)
+	if e.Direction != models.DirectionHold {
+		text = fmt.Sprintf("Scale %s %d→%d", name, e.Current, e.Desired)
+	}
+	switch {
+	case e.Deficit != nil:
+		return fmt.Sprintf("%s (wanted %d)", text, e.Raw)
+	case e.Raw != e.Desired && e.Raw > 0:
+		return fmt.Sprintf("%s (need %d)", text, e.Raw)
+	default:
+		return text
+	}
+}
+
+func join(a, b string) string {
+	if b == "" || a == b {
+		return a
+	}
+	return a + "; " + b
 }
 
 func shapingEffect(e models.Explanation, rule string) string {

@@ -2,7 +2,6 @@ package scaling
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -19,15 +18,15 @@ const minRemaining = 2
 // shape turns the raw need into the spec to order.
 func (d *decision) shape() {
 	cur := d.cur()
+	frozen := d.frozen()
 	switch {
 	case d.in.Paused:
 		d.hold("paused", "the autoscaler is paused by a person")
-	case d.mode() == "freeze":
-		r := d.reserved(models.ReservationFreeze)
-		d.hold("freeze", fmt.Sprintf("%s froze the service until %s (%s)", r.Holder, r.Until.UTC().Format("2 Jan 15:04 MST"), r.Reason))
-	case d.raw > cur:
+	case frozen != nil:
+		d.hold("freeze", fmt.Sprintf("%s froze the service until %s (%s)", frozen.Holder, moment(frozen.Until), phrase(frozen.Reason)))
+	case d.raw.n > cur:
 		d.up(cur)
-	case d.raw < cur:
+	case d.raw.n < cur:
 		d.down(cur)
 	default:
 		d.out.Desired = cur
@@ -44,22 +43,39 @@ func (d *decision) hold(rule, why string) {
 	d.out.BindingReason = why
 }
 
-// up goes to the raw need. Only measured demand in calm has a dead-band and a step
-// limit: floors, forecasts and panic pass at once.
+// up goes to the raw need. Measured demand in calm and forecasts have a dead-band and a
+// step limit; neither holds the firm need off, which passes at once.
 func (d *decision) up(cur int) {
-	d.out.Desired = d.raw
-	if d.driver != models.ClassReactive {
-		return
+	calm, limit := d.raw.n, d.upLimit(cur)
+	rule, effect := "", ""
+	switch {
+	case d.firm.n >= d.raw.n: // nothing is left to shape
+		calm = cur
+	case cur > 0 && float64(d.raw.n-cur)/float64(cur) <= d.policy.DeadBandUp+epsilon:
+		calm = cur
+		rule, effect = "dead_band", fmt.Sprintf("%d is within %.0f %% of %d", d.raw.n, d.policy.DeadBandUp*100, cur)
+	case d.raw.n > limit:
+		calm = limit
+		rule, effect = "up_step", fmt.Sprintf("at most %d until those on their way are ready", limit)
 	}
-	if cur > 0 && float64(d.raw-cur)/float64(cur) <= d.policy.DeadBandUp+epsilon {
-		d.hold("dead_band", fmt.Sprintf("%d is within %.0f %% of %d", d.raw, d.policy.DeadBandUp*100, cur))
-		return
+	d.out.Desired = max(calm, d.firm.n)
+	if rule != "" {
+		d.note(rule, effect)
 	}
-	limit := max(int(math.Floor(float64(cur)*d.policy.UpFactor)), cur+d.policy.UpStep)
-	if d.raw > limit {
-		d.note("up_step", fmt.Sprintf("at most %d in one step", limit))
-		d.out.Desired = limit
+	switch {
+	case d.out.Desired == cur:
+		d.out.BindingReason = effect
+	case d.firm.n > calm:
+		d.driver = d.firm
 	}
+}
+
+// upLimit is the step limit: max(UpFactor · n, n + UpStep), n = replicas that are not
+// on their way. Counting from those makes one step last as long as its replicas take to
+// start, however often it is decided meanwhile.
+func (d *decision) upLimit(cur int) int {
+	n := max(0, cur-d.obs.Replicas.Pending())
+	return max(cur, whole(float64(n)*d.policy.UpFactor), n+min(max(d.policy.UpStep, 0), mostReplicas))
 }
 
 // down removes capacity only when nothing speaks against it, and slowly.
@@ -69,18 +85,18 @@ func (d *decision) down(cur int) {
 		return
 	}
 	need := d.stabilised()
-	if need >= cur {
+	switch step := max(1, whole(float64(cur)*d.policy.DownStepShare+epsilon)); {
+	case need >= cur:
 		d.hold("stabilisation", fmt.Sprintf("%d were needed within the last %d s", need, d.policy.DownStabilisationSeconds))
-		return
-	}
-	if d.floor < cur && float64(cur-need)/float64(cur) <= d.policy.DeadBandDown+epsilon {
+	case cur <= minRemaining:
+		d.hold("min_remaining", fmt.Sprintf("%d are kept whatever the load: one is none when it fails", cur))
+	case float64(cur-need)/float64(cur) <= d.policy.DeadBandDown+epsilon:
 		d.hold("dead_band", fmt.Sprintf("%d is within %.0f %% of %d", need, d.policy.DeadBandDown*100, cur))
-		return
-	}
-	step := max(1, int(math.Floor(float64(cur)*d.policy.DownStepShare+epsilon)))
-	d.out.Desired = max(need, cur-step, min(minRemaining, cur))
-	if d.out.Desired > need {
-		d.note("down_step", fmt.Sprintf("at most %d replicas in one step", step))
+	default:
+		d.out.Desired = max(need, cur-step, minRemaining)
+		if d.out.Desired > need {
+			d.note("down_step", fmt.Sprintf("at most %d fewer in one step", step))
+		}
 	}
 }
 
@@ -100,7 +116,7 @@ func (d *decision) downVeto() (rule, why string) {
 		return "in_flight", "a change of capacity is being verified"
 	}
 	if r := d.reserved(models.ReservationNoIn); r != nil {
-		return "no_in", r.Holder + " forbids scale-in (" + r.Reason + ")"
+		return "no_in", r.Holder + " forbids scale-in (" + phrase(r.Reason) + ")"
 	}
 	if wait := remaining(now, d.in.State.LastUpAt, d.policy.HoldAfterUpSeconds); wait > 0 {
 		return "hold_after_up", fmt.Sprintf("scale-in waits %s after a scale-up, %.0f s left", seconds(d.policy.HoldAfterUpSeconds), wait.Seconds())
@@ -114,13 +130,7 @@ func (d *decision) downVeto() (rule, why string) {
 // stabilised is the largest need of the stabilisation window.
 func (d *decision) stabilised() int {
 	since := d.in.Now.Add(-time.Duration(d.policy.DownStabilisationSeconds) * time.Second)
-	need := d.raw
-	for _, r := range d.next.Ring {
-		if !r.At.Before(since) {
-			need = max(need, r.N)
-		}
-	}
-	return need
+	return max(d.raw.n, d.next.largest(since))
 }
 
 func remaining(now time.Time, last *time.Time, hold int) time.Duration {
@@ -132,14 +142,30 @@ func remaining(now time.Time, last *time.Time, hold int) time.Duration {
 
 func seconds(n int) string { return fmt.Sprintf("%d s", n) }
 
-// remember keeps a need for the stabilisation window, bounded in time and number.
-func (s *State) remember(now time.Time, n int) {
+// remember keeps a need for the stabilisation window, bounded in time and number. With
+// nothing remembered, at the beginning or after a long silence, what stands there counts
+// as needed now: whoever has not looked yet removes nothing.
+func (s *State) remember(now time.Time, n, standing int) {
 	const most = 512
 	s.Ring = slices.DeleteFunc(s.Ring, func(r Recommendation) bool { return now.Sub(r.At) > ringSpan })
+	if len(s.Ring) == 0 {
+		n = max(n, standing)
+	}
 	s.Ring = append(s.Ring, Recommendation{At: now, N: n})
 	if len(s.Ring) > most {
 		s.Ring = slices.Delete(s.Ring, 0, len(s.Ring)-most)
 	}
+}
+
+// largest is the largest need remembered since a time.
+func (s *State) largest(since time.Time) int {
+	most := 0
+	for _, r := range s.Ring {
+		if !r.At.Before(since) {
+			most = max(most, r.N)
+		}
+	}
+	return most
 }
 
 // clone keeps Decide from writing into its caller's state.

@@ -55,7 +55,7 @@ type Prediction struct {
 type WeddingPrediction struct {
 	ID           string           `json:"id" gorm:"primaryKey"`
 	WeddingID    string           `json:"weddingId"`
-	WeddingDate  string           `json:"weddingDate"` // YYYY-MM-DD in the venue's zone
+	WeddingDate  string           `json:"weddingDate" gorm:"type:date;serializer:isodate"` // YYYY-MM-DD in the venue's zone
 	Service      ServiceName      `json:"service"`
 	CreatedAt    time.Time        `json:"createdAt"` // origin of the forecast
 	PeakAt       time.Time        `json:"peakAt"`

@@ -17,11 +17,11 @@ const (
 // Row of table weddings.
 type Wedding struct {
 	ID          string        `json:"id" gorm:"primaryKey"`
-	Reference   string        `json:"reference"`   // the booking system's own key, unique
-	TimeZone    string        `json:"timeZone"`    // IANA name of the venue's zone
-	StartsAt    time.Time     `json:"startsAt"`    // ceremony
-	EndsAt      time.Time     `json:"endsAt"`      // last guest leaves
-	WeddingDate string        `json:"weddingDate"` // date of the ceremony in the venue's zone, YYYY-MM-DD
+	Reference   string        `json:"reference"`                                       // the booking system's own key, unique
+	TimeZone    string        `json:"timeZone"`                                        // IANA name of the venue's zone
+	StartsAt    time.Time     `json:"startsAt"`                                        // ceremony
+	EndsAt      time.Time     `json:"endsAt"`                                          // last guest leaves
+	WeddingDate string        `json:"weddingDate" gorm:"type:date;serializer:isodate"` // date of the ceremony in the venue's zone, YYYY-MM-DD
 	Guests      int           `json:"guests"`
 	Region      string        `json:"region"`
 	Status      WeddingStatus `json:"status"`

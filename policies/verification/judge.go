@@ -2,6 +2,7 @@ package verification
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/wedsync/scalability/models"
 )
@@ -12,7 +13,8 @@ const (
 	errorMargin       = 0.005 // … or this much more, whichever allows more …
 	errorLimit        = 0.01  // … but not more than this
 	errorCritical     = 0.05
-	responseFactor    = 1.25 // new may be this much slower than old
+	responseFactor    = 1.25 // new may be this much slower than old …
+	responseMarginMS  = 10.0 // … or this many milliseconds, which nobody feels
 	responseCritical  = 2000.0
 	fairShare         = 0.5 // new replicas get at least this part of their fair share
 	serviceWorse      = 1.10
@@ -21,6 +23,9 @@ const (
 	smallWave         = 10   // up to here every replica must be ready
 	readyShare        = 0.95 // beyond, this part of them
 	failuresTolerated = 1
+	enoughErrors      = 3  // failed requests that are no accident
+	enoughRequests    = 20 // requests that a percentile can be taken of
+	enoughShare       = 30 // requests in a fair share that can be compared
 )
 
 // Inputs is what a verdict is made from.
@@ -41,53 +46,67 @@ type Result struct {
 
 // Judge applies the gates to each measurement:
 //
-//	one critical gate, or more than one measurement with a failed gate → rollback
-//	else fewer requests on the new replicas than the policy's minimum  → hold
-//	else                                                               → keep
+//	one critical gate                                                   → rollback
+//	else a failed gate in more than one measurement, or in all there are → rollback
+//	else fewer than half of the planned measurements                     → hold
+//	else fewer requests on the new replicas than the policy's minimum    → hold
+//	else                                                                 → keep
 //
-// Replicas that crash or never start need no traffic to be judged.
+// Replicas that crash or never start need no traffic to be judged; what is counted of
+// requests needs enough of them. Measurements follow each other without overlap.
 func Judge(in Inputs) Result {
 	if len(in.Measurements) == 0 {
 		return Result{Reason: "nothing was measured"}
 	}
 	res := Result{}
-	failed := 0
-	var firstFail, firstCritical string
+	t := tally{}
 	for _, m := range in.Measurements {
-		bad := false
-		for _, c := range gates(in, m) {
-			res.Checks = append(res.Checks, c)
-			if c.Result == models.CheckCritical && firstCritical == "" {
-				firstCritical = c.Reason
-			}
-			if c.Result == models.CheckFail {
-				bad = true
-				if firstFail == "" {
-					firstFail = c.Reason
-				}
-			}
-		}
-		if bad {
-			failed++
-		}
+		checks := gates(in, m)
+		res.Checks = append(res.Checks, checks...)
+		t.count(checks)
 	}
-	requests := newRequests(in.Measurements)
-	last := in.Measurements[len(in.Measurements)-1]
+	requests, taken := newRequests(in.Measurements), len(in.Measurements)
+	policy := in.Service.Policy
 	switch {
-	case firstCritical != "":
-		res.Verdict, res.Reason = models.VerdictRollback, firstCritical
-	case failed > failuresTolerated || (failed == 1 && len(in.Measurements) == 1):
-		res.Verdict, res.Reason = models.VerdictRollback, fmt.Sprintf("%s (%d of %d measurements failed)", firstFail, failed, len(in.Measurements))
-	case requests < in.Service.Policy.MinimumRequests:
-		res.Reason = fmt.Sprintf("%d requests reached the new replicas; a verdict needs %d", requests, in.Service.Policy.MinimumRequests)
+	case t.critical != "":
+		res.Verdict, res.Reason = models.VerdictRollback, t.critical
+	case t.failed > failuresTolerated || t.failed == taken:
+		res.Verdict, res.Reason = models.VerdictRollback, fmt.Sprintf("%s (%d of %d measurements failed)", t.fail, t.failed, taken)
+	case 2*taken < policy.Measurements:
+		res.Reason = fmt.Sprintf("%d of %d measurements were taken; a verdict needs half of them", taken, policy.Measurements)
+	case requests < max(policy.MinimumRequests, 1):
+		res.Reason = fmt.Sprintf("%d requests reached the new replicas; a verdict needs %d", requests, max(policy.MinimumRequests, 1))
 	default:
 		res.Verdict = models.VerdictKeep
-		res.Reason = fmt.Sprintf("%d new replicas served %d requests as well as the old ones", last.New.Replicas, requests)
+		res.Reason = fmt.Sprintf("%d new replicas served %d requests as well as the old ones", in.Measurements[taken-1].New.Replicas, requests)
 	}
 	return res
 }
 
-// newRequests sums over windows that follow each other without overlap.
+// tally counts how the measurements came out, and keeps the first reasons.
+type tally struct {
+	failed         int // measurements with a failed gate
+	fail, critical string
+}
+
+func (t *tally) count(checks []models.Check) {
+	failed := false
+	for _, c := range checks {
+		switch {
+		case c.Result == models.CheckCritical && t.critical == "":
+			t.critical = c.Reason
+		case c.Result == models.CheckFail:
+			failed = true
+			if t.fail == "" {
+				t.fail = c.Reason
+			}
+		}
+	}
+	if failed {
+		t.failed++
+	}
+}
+
 func newRequests(ms []models.Measurement) int64 {
 	var n int64
 	for _, m := range ms {
@@ -99,7 +118,7 @@ func newRequests(ms []models.Measurement) int64 {
 // gates applies every gate to one measurement, in the order of the list.
 func gates(in Inputs, m models.Measurement) []models.Check {
 	return []models.Check{
-		crashGate(m),
+		crashGate(in, m),
 		readyGate(in, m),
 		trafficGate(m),
 		errorGate(m),
@@ -109,22 +128,36 @@ func gates(in Inputs, m models.Measurement) []models.Check {
 	}
 }
 
-func crashGate(m models.Measurement) models.Check {
-	c := models.Check{Name: "crashing_replicas", Value: ptr(float64(m.Crashing)), Limit: ptr(0.0)}
-	if m.Crashing > 0 {
-		c.Result, c.Reason = models.CheckCritical, fmt.Sprintf("%d replicas crash again and again", m.Crashing)
-		return c
+// crashedBefore counts replicas that crashed already when the change began: they are no
+// work of it.
+func (in Inputs) crashedBefore() int {
+	if in.Baseline == nil {
+		return 0
 	}
-	c.Result, c.Reason = models.CheckPass, "no replica crashes"
+	return in.Baseline.Crashing
+}
+
+func crashGate(in Inputs, m models.Measurement) models.Check {
+	before := in.crashedBefore()
+	c := models.Check{Name: "crashing_replicas", Value: ptr(float64(m.Crashing)), Limit: ptr(float64(before))}
+	switch n := m.Crashing - before; {
+	case n > 0:
+		c.Result, c.Reason = models.CheckCritical, fmt.Sprintf("%s again and again", count(n, "replica crashes", "replicas crash"))
+	case before > 0:
+		c.Result, c.Reason = models.CheckPass, "no more replicas crash than before"
+	default:
+		c.Result, c.Reason = models.CheckPass, "no replica crashes"
+	}
 	return c
 }
 
-// readyGate wants every replica of a small wave ready, and 95 % of a large one.
+// readyGate wants every replica of a small wave ready, and 95 % of a large one; those
+// that crashed before are not waited for.
 func readyGate(in Inputs, m models.Measurement) models.Check {
 	missing := max(0, in.Expected-m.Ready)
-	tolerated := 0
+	tolerated := in.crashedBefore()
 	if in.Added > smallWave {
-		tolerated = int(float64(in.Added) * (1 - readyShare))
+		tolerated += int(float64(in.Added) * (1 - readyShare))
 	}
 	c := models.Check{Name: "ready", Value: ptr(float64(m.Ready)), Limit: ptr(float64(in.Expected - tolerated))}
 	if missing > tolerated {
@@ -140,11 +173,15 @@ func trafficGate(m models.Measurement) models.Check {
 	c := models.Check{Name: "traffic_share", Limit: ptr(fairShare)}
 	total := m.New.Requests + m.Old.Requests
 	replicas := m.New.Replicas + m.Old.Replicas
-	if total < int64(replicas)*10 || m.New.Replicas == 0 || m.Old.Replicas == 0 {
-		c.Reason = "too few requests to compare shares"
+	if m.New.Replicas <= 0 || m.Old.Replicas <= 0 {
+		c.Reason = "there is nothing to share with"
 		return c
 	}
 	fair := float64(total) * float64(m.New.Replicas) / float64(replicas)
+	if fair < enoughShare {
+		c.Reason = "too few requests to compare shares"
+		return c
+	}
 	share := float64(m.New.Requests) / fair
 	c.Value = &share
 	switch {
@@ -159,61 +196,62 @@ func trafficGate(m models.Measurement) models.Check {
 }
 
 // errorGate allows max(1.5 × old, old + 0.5 points), never more than 1 %, unless the old
-// ones fail more than that themselves.
+// ones fail more than that themselves. Fewer than three failed requests are an accident.
 func errorGate(m models.Measurement) models.Check {
 	c := models.Check{Name: "error_rate"}
-	if m.New.ErrorRate == nil {
+	got, ok := known(m.New.ErrorRate)
+	if !ok {
 		c.Reason = "no request reached the new replicas"
 		return c
 	}
-	old := 0.0
-	if m.Old.ErrorRate != nil {
-		old = *m.Old.ErrorRate
-	}
+	old, _ := known(m.Old.ErrorRate)
 	limit := max(old*errorFactor, old+errorMargin)
 	if old < errorLimit {
 		limit = min(limit, errorLimit)
 	}
-	c.Value, c.Limit = m.New.ErrorRate, &limit
-	got := *m.New.ErrorRate
-	text := fmt.Sprintf("new replicas fail %.2f %% of requests, old ones %.2f %%", got*100, old*100)
+	c.Value, c.Limit = &got, &limit
+	c.Reason = fmt.Sprintf("new replicas fail %.2f %% of requests, old ones %.2f %%", got*100, old*100)
 	switch {
+	case got <= limit:
+		c.Result = models.CheckPass
+	case got*float64(m.New.Requests) < enoughErrors-0.5: // a rate counts whole requests
+		c.Reason += ", too few to judge"
 	case got > errorCritical && got > old*errorFactor:
-		c.Result, c.Reason = models.CheckCritical, text
-	case got > limit:
-		c.Result, c.Reason = models.CheckFail, text
+		c.Result = models.CheckCritical
 	default:
-		c.Result, c.Reason = models.CheckPass, text
+		c.Result = models.CheckFail
 	}
 	return c
 }
 
-// responseGate wants the new replicas at most 1.25 times as slow as the old, and within
-// the service's objective; where the old ones break it themselves, only the ratio counts.
+// responseGate wants the new replicas at most 1.25 times, or 10 ms, slower than the old,
+// and within the service's objective; where the old ones break it themselves, only the
+// comparison counts.
 func responseGate(in Inputs, m models.Measurement) models.Check {
 	c := models.Check{Name: "response_time_p95"}
-	if m.New.P95MS == nil {
-		c.Reason = "no request reached the new replicas"
+	got, ok := known(m.New.P95MS)
+	if !ok || m.New.Requests < enoughRequests {
+		c.Reason = "too few requests reached the new replicas for a percentile"
 		return c
 	}
-	got, limit := *m.New.P95MS, in.Service.SLOResponseTimeMS
-	text := fmt.Sprintf("new replicas answer in %.0f ms at p95", got)
-	if m.Old.P95MS != nil {
-		old := *m.Old.P95MS
-		text += fmt.Sprintf(", old ones in %.0f ms", old)
-		limit = old * responseFactor
-		if old <= in.Service.SLOResponseTimeMS {
-			limit = min(max(limit, 1), in.Service.SLOResponseTimeMS)
+	limit := in.Service.SLOResponseTimeMS
+	c.Reason = fmt.Sprintf("new replicas answer in %.0f ms at p95", got)
+	if old, ok := known(m.Old.P95MS); ok && m.Old.Requests >= enoughRequests {
+		c.Reason += fmt.Sprintf(", old ones in %.0f ms", old)
+		within := max(old*responseFactor, old+responseMarginMS)
+		if old <= limit {
+			within = min(within, limit)
 		}
+		limit = within
 	}
 	c.Value, c.Limit = &got, &limit
 	switch {
 	case got <= limit:
-		c.Result, c.Reason = models.CheckPass, text
+		c.Result = models.CheckPass
 	case got > responseCritical:
-		c.Result, c.Reason = models.CheckCritical, text
+		c.Result = models.CheckCritical
 	default:
-		c.Result, c.Reason = models.CheckFail, text
+		c.Result = models.CheckFail
 	}
 	return c
 }
@@ -222,26 +260,36 @@ func responseGate(in Inputs, m models.Measurement) models.Check {
 // scale-up and always passes.
 func serviceGate(in Inputs, m models.Measurement) models.Check {
 	c := models.Check{Name: "service_error_rate"}
-	if in.Baseline == nil || in.Baseline.Service.ErrorRate == nil || m.Service.ErrorRate == nil {
+	now, measured := known(m.Service.ErrorRate)
+	if in.Baseline == nil || !measured {
 		c.Reason = "no comparison with the time before"
 		return c
 	}
-	before, now := *in.Baseline.Service.ErrorRate, *m.Service.ErrorRate
+	before, measured := known(in.Baseline.Service.ErrorRate)
+	if !measured {
+		c.Reason = "no comparison with the time before"
+		return c
+	}
 	limit := max(before*serviceWorse, before+errorMargin)
 	c.Value, c.Limit = &now, &limit
-	text := fmt.Sprintf("the service fails %.2f %% of requests, %.2f %% before", now*100, before*100)
-	if now <= limit {
-		c.Result, c.Reason = models.CheckPass, text
-		return c
+	c.Reason = fmt.Sprintf("the service fails %.2f %% of requests, %.2f %% before", now*100, before*100)
+	switch {
+	case now <= limit:
+		c.Result = models.CheckPass
+	case now*float64(m.Service.Requests) < enoughErrors-0.5:
+		c.Reason += ", too few to judge"
+	case moreLoad(*in.Baseline, m):
+		// More load than before makes an old fleet fail too: without a difference between
+		// new and old it is no evidence against the new replicas.
+		c.Reason += ", under more load"
+	default:
+		c.Result = models.CheckFail
 	}
-	// More load than before makes an old fleet fail too: without a difference between
-	// new and old it is no evidence against the new replicas.
-	if more := in.Baseline.OfferedRPS != nil && m.OfferedRPS != nil && *m.OfferedRPS > *in.Baseline.OfferedRPS*serviceWorse; more {
-		c.Reason = text + ", under more load"
-		return c
-	}
-	c.Result, c.Reason = models.CheckFail, text
 	return c
+}
+
+func moreLoad(before, now models.Measurement) bool {
+	return before.OfferedRPS != nil && now.OfferedRPS != nil && *now.OfferedRPS > *before.OfferedRPS*serviceWorse
 }
 
 func databaseGate(m models.Measurement) models.Check {
@@ -262,6 +310,21 @@ func databaseGate(m models.Measurement) models.Check {
 		c.Result = models.CheckPass
 	}
 	return c
+}
+
+// known reads a rate or time; one that is no number was not measured.
+func known(v *float64) (float64, bool) {
+	if v == nil || math.IsNaN(*v) || math.IsInf(*v, 0) || *v < 0 {
+		return 0, false
+	}
+	return *v, true
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 func ptr[T any](v T) *T { return &v }

@@ -86,6 +86,15 @@ func TestLateAndFutureSamplesAreCountedAndDropped(t *testing.T) {
 	assert.Len(t, r.hotDB.cells, 2)
 }
 
+func TestAWiderWindowWidensWhatIsTaken(t *testing.T) {
+	r := newRig(t)
+	r.opts.MaxPast = 2 * time.Hour
+	got := r.take(sample(models.MetricCPU, 0.5, noon.Add(-90*time.Minute)))
+	assert.Equal(t, 1, got.Accepted)
+	_, err := r.Ingest(t.Context(), []models.Sample{sample(models.MetricCPU, 0.5, noon.Add(-121*time.Minute))})
+	assert.ErrorContains(t, err, "2h0m0s old")
+}
+
 func TestASecondIsWrittenWholeEachTimeItChanges(t *testing.T) {
 	r := newRig(t)
 	r.take(sample(models.MetricCPU, 0.4, noon.Add(900*time.Millisecond)), sample(models.MetricCPU, 0.6, noon.Add(100*time.Millisecond)))

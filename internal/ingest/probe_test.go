@@ -87,6 +87,15 @@ func TestASpikeIsSignalledEveryTwoSecondsWhileItLasts(t *testing.T) {
 	assert.Equal(t, noon.Add(15*time.Second), spikes[before].FirstSampleAt, "a new spike has an onset of its own")
 }
 
+func TestASilentServiceHasNoSpike(t *testing.T) {
+	r := newRig(t)
+	r.play(390, silent, silent, silent, silent, silent)
+	before := len(r.scaler.seen())
+	assert.Positive(t, before)
+	r.play(silent, silent, silent, silent)
+	assert.Len(t, r.scaler.seen(), before, "six seconds without a sample say nothing of the load")
+}
+
 func TestNewCapacityEndsASpike(t *testing.T) {
 	r := newRig(t)
 	r.play(390)

@@ -89,7 +89,7 @@ func TestEachComingWeddingIsStoredOnce(t *testing.T) {
 	cancelled := wedding("cancelled", now.Add(days), 100)
 	cancelled.Status = models.WeddingCancelled
 	w.weddings = []models.Wedding{
-		wedding("over", now.Add(-2*days), 100), wedding("now", now.Add(-time.Hour), 50), wedding("soon", now.Add(13*days), 200),
+		wedding("over", now.Add(-2*days), 100), wedding("now", now.Add(-time.Hour), 10), wedding("soon", now.Add(13*days), 200),
 		wedding("far", now.Add(15*days), 100), cancelled,
 	}
 	p := w.predictor()
@@ -106,6 +106,8 @@ func TestEachComingWeddingIsStoredOnce(t *testing.T) {
 	assert.InDelta(t, 520, soon.PeakRPS, 1e-9)
 	assert.Equal(t, 8, soon.PeakReplicas, "520 requests/s at 65 a replica")
 	assert.Equal(t, models.MethodCalendarOnly, soon.Method)
+
+	assert.Equal(t, 1, w.rows[0].PeakReplicas, "its own need, not the least that the service has")
 
 	first := w.rows
 	w.rows = nil

@@ -235,6 +235,7 @@ func TestForecastProperties(t *testing.T) {
 	}))
 	t.Run("cancelled weddings add nothing", rapid.MakeCheck(func(rt *rapid.T) {
 		w := draw(rt)
+		w.careless = true
 		with := w.predict(rt, 168)
 		w.weddings = slices.DeleteFunc(w.weddings, func(x models.Wedding) bool { return x.Status == models.WeddingCancelled })
 		assert.Equal(rt, w.predict(rt, 168), with)
@@ -299,6 +300,65 @@ func TestSeasonMultipliersMoveTheBaseOnlyWhereSwitchedOn(t *testing.T) {
 	assert.InDelta(t, 100, plain.Points[47].P50, 1e-9)
 	saturday, monday := got.Points[0].P50, got.Points[47].P50
 	assert.InDelta(t, 0.92/1.22, monday/saturday, 0.01)
+
+	w.load = since(30*days, func(time.Time) float64 { return 100 })
+	p = predictor.New(predictor.Options{History: w, Calendar: w, Catalogue: w, Weddings: true, SeasonMultipliers: true})
+	got, err = p.Predict(t.Context(), models.PredictionRequest{TimeHorizonHours: 48}, now)
+	require.NoError(t, err)
+	for _, x := range got.Points {
+		assert.InDelta(t, 100, x.P50, 5, "last week's hour has its weekday in it already")
+	}
+}
+
+func TestTheRunningHourIsNotRepeated(t *testing.T) {
+	w := newWorld()
+	full := since(30*days, platformDay)
+	w.load = func(h time.Time) (float64, bool) {
+		v, ok := full(h)
+		if h.Equal(now.Truncate(time.Hour)) {
+			v = 99_999 // of the few minutes that it has
+		}
+		return v, ok
+	}
+	last := w.predict(t, 168).Points[167]
+	assert.InDelta(t, platformDay(last.At), last.P50, 1e-9)
+}
+
+func TestAFallingLoadHasNoQuantileBelowWhatIsExpected(t *testing.T) {
+	w := newWorld()
+	w.load = since(40*days, func(h time.Time) float64 { return 1000 * math.Exp2(-h.Sub(now.Add(-40*days)).Hours()/168) })
+	for _, p := range w.predict(t, 24).Points {
+		require.NotNil(t, p.P99)
+		assert.InDelta(t, p.P50, *p.P99, 1e-9)
+	}
+}
+
+func TestANewHourMovesThePoints(t *testing.T) {
+	w := newWorld()
+	w.load = since(30*days, platformDay)
+	p := w.predictor()
+	for _, c := range []struct {
+		at    time.Duration
+		first int
+	}{{-20*time.Minute - time.Second, 12}, {-20 * time.Minute, 13}} {
+		got, err := p.Predict(t.Context(), models.PredictionRequest{TimeHorizonHours: 1}, now.Add(c.at))
+		require.NoError(t, err)
+		assert.Equal(t, c.first, got.Points[0].At.Hour())
+	}
+}
+
+func TestACalendarThatIgnoresCursorsIsReadOnce(t *testing.T) {
+	w := newWorld()
+	w.careless = true
+	w.weddings = []models.Wedding{wedding("a", now.Add(5*time.Hour), 100), wedding("b", now.Add(6*time.Hour), 100), wedding("c", now.Add(7*time.Hour), 100)}
+	seen := map[string]bool{}
+	for _, p := range w.predict(t, 24).Points {
+		for _, s := range p.Weddings {
+			seen[s.WeddingID] = true
+		}
+		assert.LessOrEqual(t, len(p.Weddings), 3)
+	}
+	assert.Len(t, seen, 3)
 }
 
 func TestOneReadingOfHistoryServesAMinuteAndWeeksOfItAnHour(t *testing.T) {

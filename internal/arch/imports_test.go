@@ -42,7 +42,7 @@ func table() []rule {
 		{"api", []string{"models", "policies/access", "api/gen"}, []string{"github.com/gin-gonic/gin", "github.com/oapi-codegen/runtime", "github.com/google/uuid", "github.com/swaggo/files/v2", "go.opentelemetry.io", "golang.org/x/sync", "github.com/getkin/kin-openapi", "go.yaml.in/yaml/v3", "gopkg.in/yaml.v3"}, "HTTP knows its ports and nothing of workflows or adapters"},
 		{"api/gen", []string{"models"}, []string{"github.com/gin-gonic/gin", "github.com/oapi-codegen/runtime", "github.com/getkin/kin-openapi"}, "generated from the specification"},
 		{"internal", adapter, anything, "an adapter talks to one thing and knows no other adapter"},
-		{"internal/launch", append([]string{"workflows"}, adapter...), sdk, "the Temporal client speaks the names of workflows/contract.go"},
+		{"internal/launch", append([]string{"workflows", "activities"}, adapter...), sdk, "the Temporal client speaks the names of workflows/contract.go and the types of the ports it serves"},
 		{"internal/actuator/fleet", adapter, anything, "an adapter knows no other adapter"},
 		{"internal/actuator/actuatortest", adapter, anything, "one conformance suite for all actuators"},
 		{"internal/devstack/devstacktest", []string{"internal/devstack"}, anything, "real servers for tests, kept out of the binary"},

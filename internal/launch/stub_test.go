@@ -148,17 +148,17 @@ func (f fixture) autoscaler(service models.ServiceName) models.WorkflowRun {
 }
 
 // operation starts a ScaleUp as an autoscaler would.
-func (f fixture) operation(service models.ServiceName, decision string) string {
+func (f fixture) operation(service models.ServiceName, decision string) models.WorkflowRun {
 	f.t.Helper()
 	id := workflows.OperationID(service, decision)
-	_, err := f.client.ExecuteWorkflow(f.t.Context(), client.StartWorkflowOptions{
+	run, err := f.client.ExecuteWorkflow(f.t.Context(), client.StartWorkflowOptions{
 		ID: id, TaskQueue: f.queue, Memo: map[string]any{workflows.MemoSentence: "search grows to 5"},
 		TypedSearchAttributes: temporal.NewSearchAttributes(
 			workflows.SearchAttributeService().ValueSet(string(service)), workflows.SearchAttributeOutcome().ValueSet("open")),
 	}, workflows.ScaleUpType, workflows.OperationInput{})
 	require.NoError(f.t, err)
 	f.endLater(id)
-	return id
+	return models.WorkflowRun{WorkflowID: id, RunID: run.GetRunID()}
 }
 
 func (f fixture) state(id string) stubState {
@@ -179,5 +179,8 @@ func requireKind(t *testing.T, want models.Kind, err error) *models.Error {
 	require.ErrorAs(t, err, &e)
 	return e
 }
+
+// unique is part of an ID that no other run of a test has.
+func unique() string { return strconv.FormatInt(time.Now().UnixNano(), 36) }
 
 func itoa(n int) string { return strconv.Itoa(n) }

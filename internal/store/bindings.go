@@ -11,7 +11,7 @@ import (
 	"github.com/wedsync/scalability/models"
 )
 
-var subjectForm = regexp.MustCompile(`^(user|svc):.{1,200}$`) //nolint:gochecknoglobals // compiled once, never changed
+var subjectForm = regexp.MustCompile(`^(user|svc):.{1,200}$`)
 
 // GrantRole gives a role to a subject for a time, or changes that time.
 func (s *Store) GrantRole(ctx context.Context, b models.Binding) error {
@@ -58,7 +58,7 @@ func (s *Store) RevokeRole(ctx context.Context, subject string, role models.Role
 			return err
 		}
 		if b.ValidTo == nil || b.ValidTo.After(at) {
-			return missing("subject", subject, true)
+			return untouched("subject", subject)
 		}
 		return nil
 	})

@@ -134,7 +134,7 @@ func TestAReferenceIsTakenOnce(t *testing.T) {
 
 	_, err = s.CreateWedding(t.Context(), aWedding("A-1", ""))
 	assertError(t, err, models.KindConflict, "reference")
-	assert.ErrorContains(t, err, "A-1")
+	require.ErrorContains(t, err, "A-1")
 	second.Reference = "A-1"
 	_, err = s.UpdateWedding(t.Context(), second)
 	assertError(t, err, models.KindConflict, "reference")

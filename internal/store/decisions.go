@@ -191,7 +191,7 @@ func (s *Store) CloseDecision(ctx context.Context, r models.OutcomeReport) error
 			return err
 		}
 		if stored.Status != models.DecisionClosed {
-			return missing("id", r.DecisionID, true)
+			return untouched("id", r.DecisionID)
 		}
 		return nil
 	})

@@ -118,13 +118,12 @@ func fieldOf(constraint string) string {
 	}
 }
 
-// missing explains an UPDATE that met no row: the row is not there (found is false), or
-// it is there and row level security keeps the scope from changing it.
-func missing(field string, value any, found bool) error {
-	if !found {
-		return models.NotFound(field, value)
-	}
-	return &models.Error{Kind: models.KindForbidden, Field: field, Value: fmt.Sprint(value), Rule: "may not be changed in this scope"}
+// untouched explains an UPDATE that met no row although the row can be read: row level
+// security keeps the scope from changing it.
+func untouched(field string, value any) error {
+	e := models.Invalid(field, value, "may not be changed in this scope")
+	e.Kind = models.KindForbidden
+	return e
 }
 
 // asConflict finds a conflict in an error chain.

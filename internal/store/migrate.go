@@ -42,14 +42,15 @@ func Migrate(ctx context.Context, ownerURL, appRole string, log *slog.Logger) er
 		log = slog.New(slog.DiscardHandler)
 	}
 	return classify(op, asOwner(ctx, ownerURL, func(db *sql.DB) error {
-		if err := refuseAppRole(ctx, db, appRole); err != nil {
+		quoted, err := boundRole(ctx, db, appRole)
+		if err != nil {
 			return err
 		}
 		return alone(ctx, db, func() error {
 			if err := up(ctx, db, log); err != nil {
 				return err
 			}
-			return prepare(ctx, db, appRole)
+			return prepare(ctx, db, quoted)
 		})
 	}))
 }
@@ -94,24 +95,24 @@ func asOwner(ctx context.Context, url string, do func(*sql.DB) error) error {
 	return errors.Join(do(db), db.Close())
 }
 
-// refuseAppRole keeps the application from running with a role that row level security
-// does not bind, or that could change the tables.
-func refuseAppRole(ctx context.Context, db *sql.DB, role string) error {
+// boundRole keeps the application from running with a role that row level security does
+// not bind, or that could change the tables; it gives the role's name as SQL writes it.
+func boundRole(ctx context.Context, db *sql.DB, role string) (quoted string, err error) {
 	var bypass, owner bool
-	err := db.QueryRowContext(ctx, `
-		SELECT rolsuper OR rolbypassrls, rolname = current_user OR pg_has_role(rolname, current_user, 'MEMBER')
-		FROM pg_roles WHERE rolname = $1`, role).Scan(&bypass, &owner)
+	err = db.QueryRowContext(ctx, `
+		SELECT quote_ident(rolname), rolsuper OR rolbypassrls, rolname = current_user OR pg_has_role(rolname, current_user, 'MEMBER')
+		FROM pg_roles WHERE rolname = $1`, role).Scan(&quoted, &bypass, &owner)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return models.Invalid("appRole", role, "must be a role of this server: create it first, with LOGIN")
+		return "", models.Invalid("appRole", role, "must be a role of this server: create it first, with LOGIN")
 	case err != nil:
-		return err
+		return "", err
 	case bypass:
-		return models.Invalid("appRole", role, "must be bound by row level security: neither superuser nor BYPASSRLS")
+		return "", models.Invalid("appRole", role, "must be bound by row level security: neither superuser nor BYPASSRLS")
 	case owner:
-		return models.Invalid("appRole", role, "must neither be the owner of the tables nor a member of it")
+		return "", models.Invalid("appRole", role, "must neither be the owner of the tables nor a member of it")
 	}
-	return nil
+	return quoted, nil
 }
 
 // migrationLock is the advisory lock that one migration holds; the number is ours.
@@ -123,14 +124,13 @@ func alone(ctx context.Context, db *sql.DB, do func() error) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
 	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock($1)", int64(migrationLock)); err != nil {
-		return err
+		return errors.Join(err, conn.Close())
 	}
 	err = do()
 	// The lock ends with the session too, should this fail.
 	_, unlock := conn.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", int64(migrationLock))
-	return errors.Join(err, unlock)
+	return errors.Join(err, unlock, conn.Close())
 }
 
 func provider(db *sql.DB) (*goose.Provider, error) {
@@ -155,13 +155,13 @@ func up(ctx context.Context, db *sql.DB, log *slog.Logger) error {
 
 // prepare sets the application's privileges and makes partitions, in one transaction, so
 // that a running application never meets fewer privileges than it has.
-func prepare(ctx context.Context, db *sql.DB, appRole string) error {
+func prepare(ctx context.Context, db *sql.DB, role string) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // sql.ErrTxDone after the commit
-	for _, statement := range privileges(pgx.Identifier{appRole}.Sanitize()) {
+	for _, statement := range privileges(role) {
 		if _, err := tx.ExecContext(ctx, statement); err != nil {
 			return fmt.Errorf("privileges: %w", err)
 		}

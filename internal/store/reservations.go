@@ -87,7 +87,7 @@ func (s *Store) EndReservation(ctx context.Context, id, actor string, at time.Ti
 			return err
 		}
 		if got.EndedAt == nil && got.Until.After(at) {
-			return missing("id", id, true)
+			return untouched("id", id)
 		}
 		return nil
 	})

@@ -111,7 +111,7 @@ func (s *Store) session(ctx context.Context, tx *sql.Tx) *gorm.DB {
 	return g.Set(scopedSetting, true).Session(&gorm.Session{})
 }
 
-var errUnscoped = errors.New("store: a statement outside of read and write has no scope") //nolint:gochecknoglobals // a constant
+var errUnscoped = errors.New("store: a statement outside of read and write has no scope")
 
 // guard makes GORM refuse any statement that did not come by way of scoped.
 func guard(db *gorm.DB) error {

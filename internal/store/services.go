@@ -51,16 +51,6 @@ func take[T any](tx *gorm.DB, row *T, column string, value any) error {
 	return err
 }
 
-// there says whether the scope sees a row.
-func there[T any](tx *gorm.DB, column string, value any) (bool, error) {
-	var row T
-	err := take(tx, &row, column, value)
-	if models.KindOf(err) == models.KindNotFound {
-		return false, nil
-	}
-	return err == nil, err
-}
-
 // SeedServices adds the entries whose names are not there yet, and leaves the others as
 // they are; it gives how many it added.
 func (s *Store) SeedServices(ctx context.Context, services []models.Service) (added int, err error) {
@@ -114,7 +104,7 @@ func (s *Store) UpdateService(ctx context.Context, svc models.Service) (models.S
 // moved explains an update by revision that met no row although the row is there.
 func moved(had, has int64) error {
 	if had == has {
-		return missing("revision", had, true)
+		return untouched("revision", had)
 	}
 	e := models.Invalid("revision", had, "is not the stored one: read again, then change")
 	e.Kind = models.KindConflict

@@ -106,20 +106,25 @@ CREATE POLICY read_audit ON security_audit_logs FOR SELECT
     USING ((SELECT wedsync_scope()) IN ('system', 'scalability_admin'));
 CREATE POLICY add_audit ON security_audit_logs FOR INSERT WITH CHECK ((SELECT wedsync_scope()) = 'system');
 CREATE POLICY add_own_audit ON security_audit_logs FOR INSERT WITH CHECK (
-    (SELECT wedsync_scope()) <> '' AND actor = (SELECT wedsync_subject()));
+    (SELECT wedsync_scope()) IN
+    ('system', 'ingest', 'scalability_admin', 'scalability_operator', 'scalability_viewer', 'wedding_coordinator')
+    AND actor = (SELECT wedsync_subject()));
 CREATE POLICY retire_audit ON security_audit_logs FOR DELETE USING ((SELECT wedsync_maintains()));
 
 -- role_bindings: nobody changes their own
 CREATE POLICY read_bindings ON role_bindings FOR SELECT USING ((SELECT wedsync_scope()) IN
     ('system', 'scalability_admin', 'scalability_operator'));
 CREATE POLICY read_own_bindings ON role_bindings FOR SELECT USING (
-    (SELECT wedsync_scope()) <> '' AND subject = (SELECT wedsync_subject()));
+    (SELECT wedsync_scope()) IN
+    ('system', 'ingest', 'scalability_admin', 'scalability_operator', 'scalability_viewer', 'wedding_coordinator')
+    AND subject = (SELECT wedsync_subject()));
 CREATE POLICY add_bindings ON role_bindings FOR INSERT WITH CHECK ((SELECT wedsync_scope()) = 'system'
     OR ((SELECT wedsync_scope()) = 'scalability_admin' AND subject <> (SELECT wedsync_subject())));
 CREATE POLICY change_bindings ON role_bindings FOR UPDATE USING ((SELECT wedsync_scope()) = 'system'
     OR ((SELECT wedsync_scope()) = 'scalability_admin' AND subject <> (SELECT wedsync_subject())));
 
 -- policy_revisions: changed by the trigger of role_bindings alone
-CREATE POLICY read_revision ON policy_revisions FOR SELECT USING ((SELECT wedsync_scope()) <> '');
+CREATE POLICY read_revision ON policy_revisions FOR SELECT USING ((SELECT wedsync_scope()) IN
+    ('system', 'ingest', 'scalability_admin', 'scalability_operator', 'scalability_viewer', 'wedding_coordinator'));
 CREATE POLICY change_revision ON policy_revisions FOR UPDATE
     USING ((SELECT wedsync_scope()) IN ('system', 'scalability_admin'));

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wedsync/scalability/internal/config"
+	"github.com/wedsync/scalability/models"
+)
+
+func accessCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "access",
+		Short: "Give roles to people and service accounts, and take them away",
+		Long: `Works as DATABASE_OWNER_URL: whoever can migrate the database can name its first
+administrator. Subjects are user:<sub> for people and svc:<sub> for service accounts,
+where <sub> is the subject of their tokens.`,
+		Example: "  wedsync access grant user:anna scalability_admin\n  wedsync access list",
+	}
+	cmd.AddCommand(accessGrantCommand(), accessRevokeCommand(), accessListCommand())
+	return cmd
+}
+
+func roles() []models.Role {
+	return []models.Role{models.RoleAdmin, models.RoleOperator, models.RoleViewer, models.RoleCoordinator, models.RoleMetricsWriter}
+}
+
+// parseBinding reads SUBJECT ROLE.
+func parseBinding(args []string) (string, models.Role, error) {
+	subject, role := args[0], models.Role(args[1])
+	if !strings.HasPrefix(subject, "user:") && !strings.HasPrefix(subject, "svc:") || strings.HasSuffix(subject, ":") {
+		return "", "", models.Invalid("SUBJECT", subject, "must be user:<sub> or svc:<sub>")
+	}
+	if !slices.Contains(roles(), role) {
+		return "", "", models.Invalid("ROLE", role, fmt.Sprintf("must be one of %v", roles()))
+	}
+	return subject, role, nil
+}
+
+func accessGrantCommand() *cobra.Command {
+	var lifetime time.Duration
+	cmd := &cobra.Command{
+		Use:   "grant SUBJECT ROLE",
+		Short: "Give a role",
+		Args:  cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			subject, role, err := parseBinding(args)
+			if err != nil {
+				return err
+			}
+			cfg, _, err := load(config.Migrate)
+			if err != nil {
+				return err
+			}
+			st, err := openOwner(cmd, cfg)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = st.Close() }()
+			now := time.Now().UTC()
+			b := models.Binding{Subject: subject, Role: role, ValidFrom: now, CreatedBy: "owner", CreatedAt: now}
+			if lifetime > 0 {
+				until := now.Add(lifetime)
+				b.ValidTo = &until
+			}
+			return st.GrantRole(cmd.Context(), b)
+		},
+	}
+	cmd.Flags().DurationVar(&lifetime, "for", 0, "how long the role is good (default: until it is revoked)")
+	return cmd
+}
+
+func accessRevokeCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "revoke SUBJECT ROLE",
+		Short: "Take a role away",
+		Args:  cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			subject, role, err := parseBinding(args)
+			if err != nil {
+				return err
+			}
+			cfg, _, err := load(config.Migrate)
+			if err != nil {
+				return err
+			}
+			st, err := openOwner(cmd, cfg)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = st.Close() }()
+			return st.RevokeRole(cmd.Context(), subject, role, time.Now().UTC())
+		},
+	}
+}
+
+func accessListCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List who holds which role",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, _, err := load(config.Migrate)
+			if err != nil {
+				return err
+			}
+			st, err := openOwner(cmd, cfg)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = st.Close() }()
+			bindings, err := st.Bindings(cmd.Context())
+			if err != nil {
+				return err
+			}
+			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
+			for _, b := range bindings {
+				until := "until revoked"
+				if b.ValidTo != nil {
+					until = "until " + b.ValidTo.UTC().Format(time.RFC3339)
+				}
+				fmt.Fprintf(w, "%s\t%s\t%s\n", b.Subject, b.Role, until)
+			}
+			return w.Flush()
+		},
+	}
+}

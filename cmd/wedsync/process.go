@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.temporal.io/sdk/client"
+
+	"github.com/wedsync/scalability/internal/audit"
+	"github.com/wedsync/scalability/internal/config"
+	"github.com/wedsync/scalability/internal/hotstore"
+	"github.com/wedsync/scalability/internal/launch"
+	"github.com/wedsync/scalability/internal/predictor"
+	"github.com/wedsync/scalability/internal/store"
+	"github.com/wedsync/scalability/internal/telemetry"
+	"github.com/wedsync/scalability/models"
+)
+
+// healthTimeout bounds one round of health probes, healthMaxAge how long its answer
+// is given again.
+const (
+	healthTimeout = 3 * time.Second
+	healthMaxAge  = 5 * time.Second
+)
+
+// parts is what API and worker have in common: configuration, telemetry and the
+// clients of the three servers.
+type parts struct {
+	cfg      config.Config
+	log      *slog.Logger
+	registry *prometheus.Registry
+	store    *store.Store // in the scope of the platform itself
+	hot      *hotstore.Store
+	audit    recorder
+	temporal client.Client
+	launcher *launch.Launcher
+	predict  *predictor.Predictor
+
+	closers []func(context.Context) error
+}
+
+// recorder keeps audit entries; both rooms declare it as their port.
+type recorder interface {
+	Record(ctx context.Context, e models.AuditEntry) error
+}
+
+// open connects a process to its servers. Postgres has to answer at the start; Redis
+// and Temporal may come later. Close ends what was opened, also after an error.
+func open(ctx context.Context, p config.Process) (*parts, error) {
+	cfg, log, err := load(p)
+	if err != nil {
+		return nil, err
+	}
+	s := &parts{cfg: cfg, log: log, registry: telemetry.NewRegistry(string(p))}
+	for _, step := range []func(context.Context, string) error{s.openTracing, s.openStores, s.openAudit, s.openTemporal} {
+		if err := step(ctx, string(p)); err != nil {
+			return nil, errors.Join(err, s.close())
+		}
+	}
+	s.predict = predictor.New(predictor.Options{
+		History: s.store, Calendar: s.store, Catalogue: s.store, Archive: s.store, Cache: s.hot, Now: time.Now,
+		Weddings: cfg.Features.WeddingIntelligence, SeasonMultipliers: cfg.Wedding.SeasonMultipliers, Log: log,
+	})
+	return s, nil
+}
+
+func (s *parts) openTracing(ctx context.Context, process string) error {
+	stop, err := telemetry.StartTracing(ctx, s.cfg.Telemetry.OTLPEndpoint, process)
+	if err != nil {
+		return err
+	}
+	s.closers = append(s.closers, stop)
+	return nil
+}
+
+func (s *parts) openStores(ctx context.Context, process string) error {
+	pool, err := store.Open(ctx, store.Options{
+		URL: s.cfg.Database.URL.Reveal(), MaxConnections: s.cfg.Database.MaxConnections,
+		ConnectionTimeout: s.cfg.Database.ConnectionTimeout, QueryTimeout: s.cfg.Database.QueryTimeout, Log: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	s.closers = append(s.closers, func(context.Context) error { return pool.Close() })
+	s.store = pool.As(models.Scope{Role: models.ScopeSystem, Subject: process})
+	s.hot, err = hotstore.Open(hotstore.Options{URL: s.cfg.Redis.URL.Reveal(), Log: s.log})
+	if err != nil {
+		return err
+	}
+	s.closers = append(s.closers, func(context.Context) error { return s.hot.Close() })
+	return nil
+}
+
+func (s *parts) openAudit(ctx context.Context, process string) error {
+	if !s.cfg.Security.AuditLogging {
+		s.audit = audit.Disabled(s.log)
+		return nil
+	}
+	w, err := audit.Open(ctx, audit.Options{URL: s.cfg.Database.URL.Reveal(), Process: process, Log: s.log})
+	if err != nil {
+		return err
+	}
+	s.audit = w
+	s.closers = append(s.closers, w.Close)
+	return nil
+}
+
+func (s *parts) openTemporal(context.Context, string) (err error) {
+	s.temporal, err = launch.Dial(launch.DialOptions{
+		Address: s.cfg.Temporal.Address, Namespace: s.cfg.Temporal.Namespace, Log: s.log,
+		Metrics: telemetry.NewTemporalMetrics(s.registry), Tracing: s.cfg.Telemetry.OTLPEndpoint != "",
+	})
+	if err != nil {
+		return err
+	}
+	s.closers = append(s.closers, func(context.Context) error { s.temporal.Close(); return nil })
+	s.launcher = launch.New(launch.Options{
+		Client: s.temporal, TaskQueue: s.cfg.Temporal.TaskQueue, Namespace: s.cfg.Temporal.Namespace, UIURL: s.cfg.Temporal.UIURL,
+		Interval: s.cfg.Autoscale.Interval, ContinueEvery: s.cfg.Autoscale.ContinueAsNewEvery,
+		MetricsRetentionDays: s.cfg.Monitoring.MetricsRetentionDays, AuditRetentionDays: s.cfg.Security.AuditRetentionDays, Log: s.log,
+	})
+	return nil
+}
+
+// serveTelemetry answers /metrics and /healthz until ctx ends.
+func (s *parts) serveTelemetry(ctx context.Context, healthy func(context.Context) error) error {
+	return telemetry.Serve(ctx, s.cfg.Telemetry.MetricsAddress, s.registry, healthy)
+}
+
+// close ends what was opened, newest first, and gives each a bounded time.
+func (s *parts) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	var errs []error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		errs = append(errs, s.closers[i](ctx))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("stop: %w", err)
+	}
+	return nil
+}

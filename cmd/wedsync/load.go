@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,7 +25,7 @@ const devRoot = ".wedsync"
 // targets are the addresses that load goes to: flags first, then the environment, then
 // the running `wedsync dev`.
 type targets struct {
-	root, fleet, api, token string
+	root, fleet, api string
 }
 
 func (t *targets) flags(cmd *cobra.Command) {
@@ -32,17 +33,14 @@ func (t *targets) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&t.root, "root", devRoot, "folder of the running wedsync dev")
 }
 
-// resolve fills what no flag gave; token picks the one of dev.json that is wanted.
-func (t *targets) resolve(cfg config.Config, token func(devstack.DevTokens) string) {
+// resolve fills the addresses that no flag gave, and answers with the running stack's
+// file, empty where none runs.
+func (t *targets) resolve(cfg config.Config) devstack.DevFile {
 	dev, err := readDevFile(filepath.Join(t.root, "dev.json"))
-	given := map[string]bool{}
-	for _, s := range cfg.Effective() {
-		given[s.Name] = s.Source == config.SourceEnvironment
-	}
 	pick := func(to *string, variable, fromEnv, fromDev string) {
 		switch {
 		case *to != "":
-		case given[variable] || err != nil:
+		case given(cfg, variable) || err != nil:
 			*to = fromEnv
 		default:
 			*to = fromDev
@@ -50,7 +48,14 @@ func (t *targets) resolve(cfg config.Config, token func(devstack.DevTokens) stri
 	}
 	pick(&t.fleet, "FLEET_URL", cfg.Fleet.URL, dev.Fleet)
 	pick(&t.api, "WEDSYNC_SITE_URL", cfg.SiteURL, dev.API)
-	pick(&t.token, "AUTH_METRICS_WRITER_TOKEN", cfg.Auth.MetricsWriterToken.Reveal(), token(dev.Tokens))
+	return dev
+}
+
+// given says whether the environment sets a variable.
+func given(cfg config.Config, variable string) bool {
+	return slices.ContainsFunc(cfg.Effective(), func(s config.Setting) bool {
+		return s.Name == variable && s.Source == config.SourceEnvironment
+	})
 }
 
 func readDevFile(path string) (devstack.DevFile, error) {
@@ -112,9 +117,13 @@ func (o *replayFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	o.resolve(cfg, func(t devstack.DevTokens) string { return t.MetricsWriter })
+	dev := o.resolve(cfg)
+	token := dev.Tokens.MetricsWriter
+	if given(cfg, "AUTH_METRICS_WRITER_TOKEN") {
+		token = cfg.Auth.MetricsWriterToken.Reveal()
+	}
 	if o.onlyMetrics {
-		if o.token == "" {
+		if token == "" {
 			return errors.New("AUTH_METRICS_WRITER_TOKEN is not set: metrics need a token that may write them")
 		}
 		o.fleet = ""
@@ -130,7 +139,7 @@ func (o *replayFlags) run(cmd *cobra.Command) error {
 		return err
 	}
 	opts := replay.Options{
-		Trace: trace, Speed: o.speed, FleetURL: o.fleet, APIURL: o.api, Token: o.token,
+		Trace: trace, Speed: o.speed, FleetURL: o.fleet, APIURL: o.api, Token: token,
 		Progress: cmd.ErrOrStderr(), Live: isTerminal(cmd.ErrOrStderr()),
 	}
 	if !o.apiShare {
@@ -167,7 +176,7 @@ load of its own, and takes it away again.`,
 			if err != nil {
 				return err
 			}
-			t.resolve(cfg, func(devstack.DevTokens) string { return "" })
+			t.resolve(cfg)
 			out := cmd.OutOrStdout()
 			_, err = replay.Spike(cmd.Context(), replay.SpikeOptions{
 				FleetURL: t.fleet, Service: models.ServiceName(service), Factor: factor, BaseRPS: base,
@@ -204,16 +213,16 @@ It needs a running wedsync dev, or a file with a token that may create weddings.
 			if err != nil {
 				return err
 			}
+			token := t.resolve(cfg).Tokens.Admin
 			if tokenFile != "" {
 				raw, err := os.ReadFile(tokenFile) //nolint:gosec // the operator's own file
 				if err != nil {
 					return fmt.Errorf("--token-file: %w", err)
 				}
-				t.token = strings.TrimSpace(string(raw))
+				token = strings.TrimSpace(string(raw))
 			}
-			t.resolve(cfg, func(t devstack.DevTokens) string { return t.Admin })
 			return replay.Demo(cmd.Context(), replay.DemoOptions{
-				FleetURL: t.fleet, APIURL: t.api, AdminToken: t.token, Day: day, Seed: seed, Log: log,
+				FleetURL: t.fleet, APIURL: t.api, AdminToken: token, Day: day, Seed: seed, Log: log,
 			})
 		},
 	}

@@ -1,9 +1,10 @@
 package models
 
 import (
-	"errors"
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Kind classifies an error once, so that HTTP and Temporal each map it in one place.
@@ -79,11 +80,23 @@ func Unavailable(op string, err error) *Error {
 }
 
 // KindOf finds the kind in an error chain; KindInternal where there is none. Of
-// joined errors the first classified one counts.
+// joined errors the first classified one counts, and an Error without a kind, which
+// only names its operation, does not hide the kind of its cause.
 func KindOf(err error) Kind {
-	var e *Error
-	if errors.As(err, &e) {
-		return e.Kind
+	switch e := err.(type) { //nolint:errorlint // the walk of the chain itself, branch by branch
+	case *Error:
+		if e.Kind != KindInternal {
+			return e.Kind
+		}
+		return KindOf(e.Err)
+	case interface{ Unwrap() []error }:
+		for _, branch := range e.Unwrap() {
+			if kind := KindOf(branch); kind != KindInternal {
+				return kind
+			}
+		}
+	case interface{ Unwrap() error }:
+		return KindOf(e.Unwrap())
 	}
 	return KindInternal
 }
@@ -97,4 +110,22 @@ func bounded(value any) string {
 		return strings.ToValidUTF8(s[:boundedValueBytes], "") + "…"
 	}
 	return s
+}
+
+// text checks what a person or a system wrote: counted in characters, not blank where it
+// must not be empty, and without control characters but tabs and line ends, which
+// storage refuses or terminals obey.
+func text(field, s string, least, most int) error {
+	n := utf8.RuneCountInString(s)
+	if n > most || utf8.RuneCountInString(strings.TrimSpace(s)) < least {
+		rule := fmt.Sprintf("must have %d to %d characters", least, most)
+		if least == 0 {
+			rule = fmt.Sprintf("must have at most %d characters", most)
+		}
+		return Invalid(field, s, rule)
+	}
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) && !strings.ContainsRune("\t\r\n", r) }) {
+		return Invalid(field, s, "must be text without control characters")
+	}
+	return nil
 }

@@ -73,8 +73,8 @@ func (r Reservation) Validate() error {
 	if r.Until.Sub(r.From) > MaxReservationDays*24*time.Hour {
 		return Invalid("until", r.Until.Format(time.RFC3339), fmt.Sprintf("must be at most %d days after from", MaxReservationDays))
 	}
-	if len(r.Reason) < 3 || len(r.Reason) > 500 {
-		return Invalid("reason", r.Reason, "must have 3 to 500 characters")
+	if err := text("reason", r.Reason, 3, 500); err != nil {
+		return err
 	}
 	if r.Guests < 0 || r.Guests > 1_000_000 {
 		return Invalid("guests", r.Guests, "must be from 0 to 1000000")

@@ -40,8 +40,8 @@ const MaxWeddingHours = 96
 // Normalise checks a wedding against its zone and sets WeddingDate from it. The zone
 // database is the caller's: load is time.LoadLocation.
 func (w Wedding) Normalise(load func(string) (*time.Location, error)) (Wedding, error) {
-	if w.Reference == "" || len(w.Reference) > 100 {
-		return w, Invalid("reference", w.Reference, "must have 1 to 100 characters")
+	if err := text("reference", w.Reference, 1, 100); err != nil {
+		return w, err
 	}
 	if w.TimeZone == "" || w.TimeZone == "Local" {
 		return w, Invalid("timeZone", w.TimeZone, "must be an IANA time zone such as Europe/London")
@@ -64,8 +64,11 @@ func (w Wedding) Normalise(load func(string) (*time.Location, error)) (Wedding, 
 	default:
 		return w, Invalid("status", w.Status, "must be one of tentative, confirmed, cancelled")
 	}
-	if len(w.Region) > 60 {
-		return w, Invalid("region", w.Region, "must have at most 60 characters")
+	if err := text("region", w.Region, 0, 60); err != nil {
+		return w, err
+	}
+	if err := text("coordinator", w.Coordinator, 0, 200); err != nil {
+		return w, err
 	}
 	w.StartsAt, w.EndsAt = w.StartsAt.UTC(), w.EndsAt.UTC()
 	w.WeddingDate = w.StartsAt.In(loc).Format(time.DateOnly)

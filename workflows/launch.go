@@ -112,8 +112,8 @@ func (a *autoscale) replace(ctx workflow.Context, op Operation, by string) (inhe
 // launch commits the decision, and then starts the operation whose ID is made from it.
 // A person who cancels the autoscaler between the two does not part them.
 func (a *autoscale) launch(ctx workflow.Context, ev *evaluation, id string, from inheritance) {
-	together, release := workflow.NewDisconnectedContext(ctx)
-	defer release()
+	// The context is never released: a release would ask the child to cancel.
+	together, _ := workflow.NewDisconnectedContext(ctx)
 	d, ok := a.commit(together, ev, id)
 	if !ok {
 		return

@@ -77,10 +77,10 @@ func TestCancellingAScaleUpAtAnyStepTakesBackWhatWasOrdered(t *testing.T) {
 
 func TestCancellingWhileItIsTakenBackDoesNotStopThat(t *testing.T) {
 	for name, m := range map[string]moment{
-		"in the plan":               {activity: "PlanRollback", call: 1},
-		"in the order":              {activity: "Order", call: 2},
-		"while it is read back":     {activity: "AwaitReady", call: 2},
-		"while it is recorded":      {activity: "CloseDecision", call: 1},
+		"in the plan":           {activity: "PlanRollback", call: 1},
+		"in the order":          {activity: "Order", call: 2},
+		"while it is read back": {activity: "AwaitReady", call: 2},
+		"while it is recorded":  {activity: "CloseDecision", call: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t, 4)

@@ -96,8 +96,7 @@ func (o *operation) judgeAtOnce(ctx workflow.Context, t trial) (verification.Res
 }
 
 // round takes one round of measurements and judges all there are. It ends early when the
-// verdict cannot change, and at the operation's deadline. A success needs at least half
-// of the measurements: the others may be lost to a measurer that is away.
+// verdict cannot change, and at the operation's deadline.
 func (o *operation) round(ctx workflow.Context, t trial, ms []models.Measurement) ([]models.Measurement, verification.Result, *ending) {
 	interval := max(time.Second, seconds(o.policy.MeasurementIntervalSeconds))
 	for range t.count {
@@ -120,12 +119,7 @@ func (o *operation) round(ctx workflow.Context, t trial, ms []models.Measurement
 			return ms, res, nil
 		}
 	}
-	res := t.judge(ms)
-	if need := (t.count + 1) / 2; res.Verdict != models.VerdictHold && len(ms) < need {
-		res.Verdict = models.VerdictHold
-		res.Reason = fmt.Sprintf("only %d of %d measurements could be taken: %s", len(ms), t.count, res.Reason)
-	}
-	return ms, res, nil
+	return ms, t.judge(ms), nil
 }
 
 // conclusive says whether more measurements could not save a change: a critical gate

@@ -114,6 +114,7 @@ func (r *reader) services(ctx context.Context, now time.Time) ([]models.ServiceS
 	}
 	if errMetrics != nil {
 		gaps = append(gaps, "The metrics could not be read.")
+		metrics = nil
 	}
 	r.catalogue, r.states = catalogue, states
 	out := make([]models.ServiceStatus, 0, len(catalogue))

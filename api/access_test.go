@@ -1,0 +1,345 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/wedsync/scalability/internal/authn"
+	"github.com/wedsync/scalability/models"
+)
+
+// sample is a good call of a guarded route, and the port behind it.
+type sample struct {
+	path string
+	body string
+	want int
+	port string
+}
+
+const later = "2027-06-12T16:00:00Z"
+
+// samples has one good call for each guarded route.
+func samples(t testing.TB) map[string]sample {
+	t.Helper()
+	svc := mustJSON(t, models.DefaultServices("fleet")[0])
+	wed := mustJSON(t, newPlatform().weds[0])
+	input := `{"reference":"r","timeZone":"Europe/London","startsAt":"2027-07-01T12:00:00Z","endsAt":"2027-07-01T20:00:00Z","guests":10,"status":"confirmed"}`
+	reason := `{"reason":"a rehearsal"}`
+	return map[string]sample{
+		"GET /status":                        {"/status?includeDatabase=true&includeScaling=true", "", 200, "Services"},
+		"GET /metrics/realtime":              {"/metrics/realtime", "", 200, "Latest"},
+		"POST /metrics":                      {"/metrics", batch(`{"service":"api","metric":"cpu","value":0.5,"timestamp":"2027-06-12T12:00:00Z"}`), 202, "Ingest"},
+		"GET /decisions":                     {"/decisions?limit=5&outcome=open&service=api&since=2027-06-01T00:00:00Z", "", 200, "Decisions"},
+		"GET /decisions/:id":                 {"/decisions/" + decision, "", 200, "Decision"},
+		"POST /predictions":                  {"/predictions", `{}`, 200, "Predict"},
+		"GET /services":                      {"/services", "", 200, "Services"},
+		"GET /services/:service":             {"/services/search", "", 200, "Service"},
+		"PUT /services/:service":             {"/services/api", svc, 200, "UpdateService"},
+		"GET /services/:service/explanation": {"/services/api/explanation", "", 200, "ScalingStates"},
+		"POST /services/:service/scale":      {"/services/api/scale", `{"replicas":5,"reason":"a rehearsal"}`, 202, "RequestScale"},
+		"POST /services/:service/pause":      {"/services/api/pause", reason, 200, "Control"},
+		"POST /services/:service/resume":     {"/services/api/resume", reason, 200, "Control"},
+		"POST /services/:service/override":   {"/services/api/override", `{"kind":"freeze","until":"` + later + `","reason":"a move"}`, 200, "Control"},
+		"GET /weddings":                      {"/weddings?limit=5", "", 200, "Weddings"},
+		"POST /weddings":                     {"/weddings", input, 201, "CreateWedding"},
+		"GET /weddings/:id":                  {"/weddings/" + wedding, "", 200, "Wedding"},
+		"PUT /weddings/:id":                  {"/weddings/" + wedding, wed, 200, "UpdateWedding"},
+		"POST /weddings/:id/priority":        {"/weddings/" + wedding + "/priority", `{"replicas":5,"reason":"they come"}`, 201, "CreateReservation"},
+		"GET /reservations":                  {"/reservations?service=api&active=true", "", 200, "Reservations"},
+		"POST /reservations":                 {"/reservations", `{"service":"api","kind":"floor","replicas":4,"until":"` + later + `","reason":"a rehearsal"}`, 201, "CreateReservation"},
+		"GET /reservations/:id":              {"/reservations/r1", "", 200, "Reservation"},
+		"DELETE /reservations/:id":           {"/reservations/r1", "", 200, "EndReservation"},
+		"GET /workflows":                     {"/workflows?kind=autoscale&open=true", "", 200, "Workflows"},
+		"POST /workflows":                    {"/workflows", `{"kind":"maintenance","job":"reconcile"}`, 202, "StartWorkflow"},
+		"GET /workflows/:id":                 {"/workflows/autoscale%2Fapi", "", 200, "Workflow"},
+		"POST /workflows/:id/signal":         {"/workflows/autoscale%2Fapi/signal", `{"signal":"spike","payload":{"service":"api","rps":900,"reason":"announced"}}`, 202, "SignalWorkflow"},
+		"POST /workflows/:id/cancel":         {"/workflows/scale%2Fapi%2Fx/cancel", reason, 202, "CancelWorkflow"},
+	}
+}
+
+// visit calls f for each guarded route with its good call.
+func visit(t *testing.T, f func(t *testing.T, r route, s sample)) {
+	t.Helper()
+	all := samples(t)
+	for _, r := range routes() {
+		if r.public {
+			continue
+		}
+		name := r.method + " " + strings.TrimPrefix(r.path, base)
+		s, ok := all[name]
+		require.True(t, ok, "no sample for %s", name)
+		s.path = base + s.path
+		f(t, r, s)
+	}
+}
+
+// mayUse is the guide's table of roles, written again by hand.
+func mayUse(who string, p models.Permission) bool {
+	switch who {
+	case "admin":
+		return true
+	case "operator":
+		return p == models.PermissionRead || p == models.PermissionMonitor || p == models.PermissionScaleStandard
+	case "viewer", "coordinator on another day":
+		return p == models.PermissionRead || p == models.PermissionMonitor
+	case "coordinator on the day":
+		return p == models.PermissionRead || p == models.PermissionMonitor || p == models.PermissionWeddingPriority
+	case "metrics writer":
+		return p == models.PermissionIngest
+	default:
+		return false
+	}
+}
+
+func TestEveryRouteAnswersEveryCallerAsAgreedAndAuditsItOnce(t *testing.T) {
+	subjects := map[string]string{
+		"admin": "admin", "operator": "operator", "viewer": "viewer", "coordinator on the day": "coordinator",
+		"coordinator on another day": "coordinator", "metrics writer": "writer", "nobody's roles": "stranger",
+	}
+	visit(t, func(t *testing.T, r route, s sample) {
+		for who, subject := range subjects {
+			t.Run(r.key()+" as "+who, func(t *testing.T) {
+				p := newPlatform()
+				if who == "coordinator on another day" {
+					p.weds[0].StartsAt, p.weds[0].EndsAt = noon.Add(72*time.Hour), noon.Add(80*time.Hour)
+				}
+				rec := send(t, p.handler(t), request{method: r.method, path: s.path, body: s.body, as: subject})
+				want, verdict := http.StatusForbidden, models.AuditDeny
+				if mayUse(who, r.permission) {
+					want, verdict = s.want, models.AuditAllow
+				}
+				require.Equal(t, want, rec.Code, rec.Body.String())
+				require.Len(t, p.entries(), 1)
+				e := p.entries()[0]
+				assert.Equal(t, verdict, e.Decision)
+				assert.Equal(t, string(r.permission), e.Action)
+				assert.Contains(t, e.Actor, ":"+subject)
+				assert.NotEmpty(t, e.Rule)
+				assert.NotEmpty(t, e.ID)
+				assert.Equal(t, noon, e.At)
+				assert.Equal(t, "192.0.2.1", e.RemoteIP)
+				assert.Equal(t, rec.Header().Get("X-Request-Id"), e.RequestID)
+				assert.Equal(t, r.method+" "+strings.SplitN(s.path, "?", 2)[0], e.Object)
+				if want == http.StatusForbidden {
+					problemOf(t, rec)
+					assert.NotContains(t, p.scopes, s.port, "nothing behind the guard is touched")
+				} else {
+					assert.True(t, p.called(s.port), "%s is behind the route", s.port)
+				}
+			})
+		}
+	})
+}
+
+func TestEveryRouteRefusesBadTokensAndSaysWhyInTheAudit(t *testing.T) {
+	sign := func(m jwt.SigningMethod, key any, change func(jwt.MapClaims)) string {
+		c := jwt.MapClaims{"sub": "admin", "iss": issuer, "aud": audience, "iat": noon.Add(-time.Minute).Unix(), "exp": noon.Add(time.Hour).Unix()}
+		if change != nil {
+			change(c)
+		}
+		raw, err := jwt.NewWithClaims(m, c).SignedString(key)
+		require.NoError(t, err)
+		return "Bearer " + raw
+	}
+	bad := map[string]struct{ header, rule string }{
+		"no token":       {"", "missing"},
+		"expired":        {sign(jwt.SigningMethodHS256, []byte(secret), func(c jwt.MapClaims) { c["exp"] = noon.Add(-time.Hour).Unix() }), "expired"},
+		"wrong alg":      {sign(jwt.SigningMethodHS512, []byte(secret), nil), "algorithm"},
+		"no alg":         {sign(jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, nil), "algorithm"},
+		"wrong audience": {sign(jwt.SigningMethodHS256, []byte(secret), func(c jwt.MapClaims) { c["aud"] = "billing" }), "audience"},
+		"wrong issuer":   {sign(jwt.SigningMethodHS256, []byte(secret), func(c jwt.MapClaims) { c["iss"] = "https://evil" }), "issuer"},
+		"wrong secret":   {sign(jwt.SigningMethodHS256, []byte(strings.Repeat("x", 40)), nil), "signature"},
+		"not a token":    {"Bearer abc", "malformed"},
+		"basic":          {"Basic YWRtaW46YWRtaW4=", "malformed"},
+	}
+	visit(t, func(t *testing.T, r route, s sample) {
+		p := newPlatform()
+		handler := p.handler(t)
+		for name, b := range bad {
+			h := http.Header{}
+			if b.header != "" {
+				h.Set("Authorization", b.header)
+			}
+			p.audit, p.counts = nil, map[string]int{}
+			rec := send(t, handler, request{method: r.method, path: s.path, body: s.body, header: h})
+			require.Equal(t, http.StatusUnauthorized, rec.Code, "%s with %s: %s", r.key(), name, rec.Body)
+			assert.Contains(t, rec.Header().Get("WWW-Authenticate"), `Bearer realm="wedsync"`)
+			problemOf(t, rec)
+			require.Len(t, p.entries(), 1, "%s with %s", r.key(), name)
+			e := p.entries()[0]
+			assert.Equal(t, []any{"anonymous", models.AuditDeny, b.rule}, []any{e.Actor, e.Decision, e.Rule}, "%s with %s", r.key(), name)
+			assert.Equal(t, map[string]int{"address:192.0.2.1": 1}, p.counts, "failures are counted by address")
+		}
+	})
+}
+
+func TestWithoutAnAuditEntryNothingHappens(t *testing.T) {
+	visit(t, func(t *testing.T, r route, s sample) {
+		p := newPlatform()
+		p.fails("Record", errors.New("disk full at /var/lib/pg"))
+		rec := send(t, p.handler(t), request{method: r.method, path: s.path, body: s.body, as: "admin"})
+		require.Equal(t, http.StatusServiceUnavailable, rec.Code, r.key())
+		assert.NotEmpty(t, rec.Header().Get("Retry-After"))
+		assert.NotContains(t, rec.Body.String(), "disk full", "the cause is nobody's business")
+		assert.False(t, p.called(s.port), "%s was reached without an audit entry", s.port)
+		rec = send(t, p.handler(t), request{method: r.method, path: s.path, body: s.body})
+		assert.Equal(t, http.StatusServiceUnavailable, rec.Code, "a denial that is not on record is not given either")
+	})
+}
+
+func TestTheAuditEntryIsCommittedBeforeTheRouteIsServed(t *testing.T) {
+	p := newPlatform()
+	send(t, p.handler(t), request{path: base + "/services", as: "viewer"})
+	assert.Equal(t, []string{"Take", "Grants", "Record", "Services"}, p.calls)
+}
+
+func TestAnAuditEntryIsKeptAlthoughTheCallerHasGone(t *testing.T) {
+	p := newPlatform()
+	req := httptest.NewRequestWithContext(canceled(t), http.MethodGet, base+"/services", nil)
+	req.Header.Set("Authorization", "Bearer "+token(t, "viewer"))
+	p.handler(t).ServeHTTP(httptest.NewRecorder(), req)
+	assert.Len(t, p.entries(), 1)
+}
+
+func TestStorageWorksUnderTheHighestRoleOfTheCaller(t *testing.T) {
+	for subject, want := range map[string]models.Scope{
+		"admin":       {Role: models.ScopeAdmin, Subject: "user:admin"},
+		"operator":    {Role: models.ScopeOperator, Subject: "user:operator"},
+		"viewer":      {Role: models.ScopeViewer, Subject: "user:viewer"},
+		"coordinator": {Role: models.ScopeCoordinator, Subject: "user:coordinator"},
+		"both":        {Role: models.ScopeOperator, Subject: "user:both"},
+	} {
+		p := newPlatform()
+		p.grants["user:both"] = []models.Role{models.RoleViewer, models.RoleOperator, models.RoleCoordinator}
+		rec := send(t, p.handler(t), request{path: base + "/weddings", as: subject})
+		require.Equal(t, 200, rec.Code)
+		assert.Equal(t, want, p.scopes["Weddings"])
+	}
+}
+
+func TestACoordinatorHasPriorityForTheirOwnWeddingOnItsDayOnly(t *testing.T) {
+	body := `{"replicas":5,"reason":"they come"}`
+	cases := map[string]struct {
+		as, id string
+		starts time.Duration
+		status models.WeddingStatus
+		want   int
+	}{
+		"their own today":             {"coordinator", wedding, time.Hour, models.WeddingConfirmed, 201},
+		"24 h before it":              {"coordinator", wedding, 24 * time.Hour, models.WeddingConfirmed, 201},
+		"more than 24 h before it":    {"coordinator", wedding, 24*time.Hour + time.Minute, models.WeddingConfirmed, 403},
+		"a cancelled one":             {"coordinator", wedding, time.Hour, models.WeddingCancelled, 403},
+		"another's, on one's own day": {"coordinator", another, time.Hour, models.WeddingConfirmed, 403},
+		"one that does not exist":     {"coordinator", "nope", time.Hour, models.WeddingConfirmed, 403},
+		"an impossible id":            {"coordinator", "%00", time.Hour, models.WeddingConfirmed, 403},
+		"another coordinator":         {"other", wedding, time.Hour, models.WeddingConfirmed, 403},
+		"an admin for any":            {"admin", another, time.Hour, models.WeddingConfirmed, 201},
+		"an operator for none":        {"operator", wedding, time.Hour, models.WeddingConfirmed, 403},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			p := newPlatform()
+			p.weds[0].StartsAt, p.weds[0].EndsAt, p.weds[0].Status = noon.Add(tc.starts), noon.Add(tc.starts+8*time.Hour), tc.status
+			rec := send(t, p.handler(t), request{method: "POST", path: base + "/weddings/" + tc.id + "/priority", body: body, as: tc.as})
+			require.Equal(t, tc.want, rec.Code, rec.Body.String())
+			assert.Equal(t, tc.want == 201, p.called("CreateReservation"))
+			require.Len(t, p.entries(), 1)
+		})
+	}
+	t.Run("while weddings cannot be read nobody has it", func(t *testing.T) {
+		p := newPlatform()
+		p.fails("Wedding", models.Unavailable("store", errors.New("down")))
+		rec := send(t, p.handler(t), request{method: "POST", path: base + "/weddings/" + wedding + "/priority", body: body, as: "coordinator"})
+		require.Equal(t, 503, rec.Code)
+		require.Len(t, p.entries(), 1)
+		assert.Equal(t, ruleNoWeddings, p.entries()[0].Rule)
+	})
+}
+
+func TestAQuotaIsCountedByCallerAndItsEndIsAudited(t *testing.T) {
+	p := newPlatform()
+	h := p.handler(t, func(c *Config) { c.RateLimit = 2 })
+	for i, want := range []int{200, 200, 429, 429} {
+		rec := send(t, h, request{path: base + "/services", as: "viewer"})
+		require.Equal(t, want, rec.Code)
+		head := rec.Header()
+		assert.Equal(t, "2", head.Get("X-RateLimit-Limit"))
+		assert.Equal(t, "60", head.Get("X-RateLimit-Window"))
+		assert.Equal(t, `"default";q=2;w=60`, head.Get("RateLimit-Policy"))
+		assert.Equal(t, fmt.Sprintf(`"default";r=%d;t=7`, max(0, 1-i)), head.Get("RateLimit"))
+		if want == 429 {
+			assert.Equal(t, "7", head.Get("Retry-After"))
+			problemOf(t, rec)
+			e := p.entries()[i]
+			assert.Equal(t, []any{models.AuditDeny, "rate_limited", "user:viewer"}, []any{e.Decision, e.Rule, e.Actor})
+		}
+	}
+	assert.Equal(t, 200, send(t, h, request{path: base + "/services", as: "operator"}).Code, "another caller has a quota of their own")
+	assert.Equal(t, 202, send(t, h, request{method: "POST", path: base + "/metrics", body: samples(t)["POST /metrics"].body, as: "admin"}).Code)
+	assert.Equal(t, map[string]int{"subject:user:viewer": 4, "subject:user:operator": 1, "ingest:user:admin": 1}, p.counts)
+}
+
+func TestGuessingTokensIsLimitedByAddressAndHurtsNobodyElse(t *testing.T) {
+	p := newPlatform()
+	h := p.handler(t, func(c *Config) { c.RateLimit = 2 })
+	bad := http.Header{"Authorization": {"Bearer x"}, "X-Forwarded-For": {"203.0.113.9"}}
+	for _, want := range []int{401, 401, 429} {
+		require.Equal(t, want, send(t, h, request{path: base + "/services", header: bad}).Code)
+	}
+	assert.Equal(t, "rate_limited", p.entries()[2].Rule)
+	assert.Equal(t, "192.0.2.1", p.entries()[2].RemoteIP, "a header does not name the address")
+	assert.Equal(t, 200, send(t, h, request{path: base + "/services", as: "viewer"}).Code)
+}
+
+func TestWhatTheGuardNeedsAndCannotReadIsATemporaryRefusalOnRecord(t *testing.T) {
+	for method, rule := range map[string]string{"Grants": ruleNoRoles, "Take": ruleNoLimiter} {
+		p := newPlatform()
+		p.fails(method, errors.New("connection refused to 10.0.0.7"))
+		rec := send(t, p.handler(t), request{path: base + "/services", as: "viewer"})
+		require.Equal(t, 503, rec.Code)
+		assert.NotContains(t, rec.Body.String(), "10.0.0.7")
+		assert.Equal(t, rule, p.entries()[0].Rule)
+		assert.False(t, p.called("Services"))
+	}
+}
+
+func TestWithoutRBACEverySignedInCallerMayDoEverythingOnRecord(t *testing.T) {
+	p := newPlatform()
+	h := p.handler(t, func(c *Config) { c.RBAC = false })
+	rec := send(t, h, request{method: "PUT", path: base + "/services/api", body: samples(t)["PUT /services/:service"].body, as: "stranger"})
+	require.Equal(t, 200, rec.Code, rec.Body.String())
+	assert.Equal(t, []any{models.AuditAllow, "rbac disabled"}, []any{p.entries()[0].Decision, p.entries()[0].Rule})
+	assert.Equal(t, models.ScopeAdmin, p.scopes["UpdateService"].Role)
+	assert.Equal(t, 401, send(t, h, request{path: base + "/services"}).Code)
+}
+
+func TestARouteThatIsNotInTheTableIsDenied(t *testing.T) {
+	p := newPlatform()
+	c := p.config(t)
+	s := &server{Config: c.withDefaults(), routes: map[string]route{}}
+	require.NoError(t, s.readSpecification())
+	require.NoError(t, s.loadPages())
+	s.read, s.live = &reader{Config: c}, newHub(time.Second, s.snapshot)
+	rec := send(t, s.engine(), request{path: base + "/services", as: "admin"})
+	require.Equal(t, 403, rec.Code)
+	assert.Equal(t, ruleNoRoute, p.entries()[0].Rule)
+	assert.Equal(t, 403, send(t, s.engine(), request{path: base + "/health", as: "admin"}).Code)
+}
+
+func TestAClaimedRoleIsRecordedAndNotBelieved(t *testing.T) {
+	p := newPlatform()
+	raw := token(t, "viewer", func(c *authn.Claims) { c.Role = "scalability_admin" })
+	rec := send(t, p.handler(t), request{method: "PUT", path: base + "/services/api", body: "{}",
+		header: http.Header{"Authorization": {"Bearer " + raw}}})
+	require.Equal(t, 403, rec.Code)
+	assert.Equal(t, "scalability_admin", p.entries()[0].Context["claimedRole"])
+}

@@ -1,0 +1,376 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/wedsync/scalability/api/gen"
+	"github.com/wedsync/scalability/internal/authn"
+	"github.com/wedsync/scalability/models"
+	"github.com/wedsync/scalability/policies/access"
+)
+
+// noon is the time of all tests.
+var noon = time.Date(2027, 6, 12, 12, 0, 0, 0, time.UTC)
+
+const (
+	secret   = "a-secret-of-the-tests-with-enough-bytes"
+	issuer   = "https://id.test"
+	audience = "wedsync-scalability"
+	wedding  = "0197f3c2-0000-7000-8000-00000000000a" // of user:coordinator, today
+	another  = "0197f3c2-0000-7000-8000-00000000000b" // of somebody else
+	decision = "0197f3c2-0000-7000-8000-00000000000c"
+)
+
+// platform is a fake behind every port. It notes what was called under which scope, and
+// fails where it is told to.
+type platform struct {
+	mu      sync.Mutex
+	calls   []string
+	scopes  map[string]models.Scope
+	broken  map[string]error // by method
+	audit   []models.AuditEntry
+	counts  map[string]int // of the limiter, by key
+	grants  map[string][]models.Role
+	service models.Service
+	states  []models.ScalingState
+	latest  []models.LatestMetrics
+	weds    []models.Wedding
+	claims  []models.Reservation
+	decided []models.Decision
+	samples []models.Sample
+	last    any // the last command
+	health  models.Health
+}
+
+func newPlatform() *platform {
+	svc := models.DefaultServices("fleet")[0]
+	svc.CreatedAt, svc.UpdatedAt = noon, noon
+	return &platform{
+		scopes: map[string]models.Scope{}, broken: map[string]error{}, counts: map[string]int{}, service: svc,
+		grants: map[string][]models.Role{
+			"user:admin": {models.RoleAdmin}, "user:operator": {models.RoleOperator}, "user:viewer": {models.RoleViewer},
+			"user:coordinator": {models.RoleCoordinator}, "user:other": {models.RoleCoordinator}, "svc:writer": {models.RoleMetricsWriter},
+		},
+		weds: []models.Wedding{
+			{ID: wedding, Reference: "one", TimeZone: "Europe/London", StartsAt: noon.Add(time.Hour), EndsAt: noon.Add(9 * time.Hour),
+				WeddingDate: "2027-06-12", Guests: 180, Status: models.WeddingConfirmed, Coordinator: "user:coordinator", Revision: 1},
+			{ID: another, Reference: "two", TimeZone: "Europe/London", StartsAt: noon.Add(time.Hour), EndsAt: noon.Add(9 * time.Hour),
+				WeddingDate: "2027-06-12", Guests: 90, Status: models.WeddingConfirmed, Coordinator: "user:somebody", Revision: 1},
+		},
+		states: []models.ScalingState{{Service: models.ServiceAPI, TickedAt: noon, Spec: 3, Ready: 3, Desired: 3,
+			Explanation: &models.Explanation{Service: models.ServiceAPI, At: noon, Text: "Enough."}}},
+		latest:  []models.LatestMetrics{{Service: models.ServiceAPI, At: noon, Values: map[models.MetricName]float64{models.MetricThroughput: 120}}},
+		decided: []models.Decision{{ID: decision, Service: models.ServiceAPI, CreatedAt: noon, Sentence: "More."}},
+		health: models.Health{ScalingEngine: true, LoadPredictor: true, PerformanceMonitor: true, RBACManager: true,
+			Database: true, CheckedAt: noon}.WithOverall(),
+	}
+}
+
+// enter notes a call and gives the error it is to fail with. The caller holds nothing.
+func (p *platform) enter(ctx context.Context, method string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.calls = append(p.calls, method)
+	p.scopes[method] = models.ScopeFrom(ctx)
+	return p.broken[method]
+}
+
+func (p *platform) called(method string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Contains(p.calls, method)
+}
+
+func (p *platform) fails(method string, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.broken[method] = err
+}
+
+func (p *platform) entries() []models.AuditEntry {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.audit)
+}
+
+func (p *platform) Grants(ctx context.Context, subject string, _ time.Time) (models.Grants, error) {
+	return models.Grants{Subject: subject, Roles: p.grants[subject]}, p.enter(ctx, "Grants")
+}
+
+func (p *platform) Record(ctx context.Context, e models.AuditEntry) error {
+	if err := p.enter(ctx, "Record"); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	e.Context = maps.Clone(e.Context)
+	p.audit = append(p.audit, e)
+	return nil
+}
+
+func (p *platform) Take(ctx context.Context, key string, limit int, window time.Duration) (models.Quota, error) {
+	err := p.enter(ctx, "Take")
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.counts[key]++
+	n := p.counts[key]
+	return models.Quota{Allowed: n <= limit, Limit: limit, Remaining: max(0, limit-n), WindowSeconds: int(window.Seconds()), ResetSeconds: 7}, err
+}
+
+func (p *platform) Ingest(ctx context.Context, samples []models.Sample) (models.IngestResult, error) {
+	err := p.enter(ctx, "Ingest")
+	p.samples = samples
+	return models.IngestResult{Received: len(samples), Accepted: len(samples)}, err
+}
+
+func (p *platform) Services(ctx context.Context) ([]models.Service, error) {
+	return []models.Service{p.service}, p.enter(ctx, "Services")
+}
+
+func (p *platform) Service(ctx context.Context, name models.ServiceName) (models.Service, error) {
+	svc := p.service
+	svc.Name = name
+	return svc, p.enter(ctx, "Service")
+}
+
+func (p *platform) UpdateService(ctx context.Context, s models.Service) (models.Service, error) {
+	err := p.enter(ctx, "UpdateService")
+	if err == nil && s.Revision != p.service.Revision {
+		return s, &models.Error{Kind: models.KindConflict, Field: "revision", Rule: "was changed since it was read"}
+	}
+	s.Revision++
+	p.last = s
+	return s, err
+}
+
+func (p *platform) Weddings(ctx context.Context, f models.WeddingFilter) ([]models.Wedding, error) {
+	p.last = f
+	return p.weds[:min(len(p.weds), f.Limit)], p.enter(ctx, "Weddings")
+}
+
+// Wedding sees as row level security does: a coordinator only their own.
+func (p *platform) Wedding(ctx context.Context, id string) (models.Wedding, error) {
+	if err := p.enter(ctx, "Wedding"); err != nil {
+		return models.Wedding{}, err
+	}
+	sc := models.ScopeFrom(ctx)
+	for _, w := range p.weds {
+		if w.ID == id && (sc.Role != models.ScopeCoordinator || w.Coordinator == sc.Subject) {
+			return w, nil
+		}
+	}
+	return models.Wedding{}, models.NotFound("id", id)
+}
+
+func (p *platform) CreateWedding(ctx context.Context, w models.Wedding) (models.Wedding, error) {
+	p.last = w
+	return w, p.enter(ctx, "CreateWedding")
+}
+
+func (p *platform) UpdateWedding(ctx context.Context, w models.Wedding) (models.Wedding, error) {
+	p.last = w
+	return w, p.enter(ctx, "UpdateWedding")
+}
+
+func (p *platform) Reservations(ctx context.Context, _ models.ServiceName, at *time.Time) ([]models.Reservation, error) {
+	p.last = at
+	return p.claims, p.enter(ctx, "Reservations")
+}
+
+func (p *platform) Reservation(ctx context.Context, id string) (models.Reservation, error) {
+	return models.Reservation{ID: id, Service: models.ServiceAPI}, p.enter(ctx, "Reservation")
+}
+
+func (p *platform) CreateReservation(ctx context.Context, r models.Reservation) error {
+	p.last = r
+	return p.enter(ctx, "CreateReservation")
+}
+
+func (p *platform) EndReservation(ctx context.Context, id, actor string, at time.Time) (models.Reservation, error) {
+	return models.Reservation{ID: id, Service: models.ServiceAPI, EndedAt: &at, EndedBy: actor}, p.enter(ctx, "EndReservation")
+}
+
+// Decisions pages as the store does.
+func (p *platform) Decisions(ctx context.Context, f models.DecisionFilter) ([]models.Decision, error) {
+	err := p.enter(ctx, "Decisions")
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.last = f
+	all := slices.Clone(p.decided)
+	if f.Before != nil {
+		i := slices.IndexFunc(all, func(d models.Decision) bool { return d.ID == f.Before.ID })
+		all = all[i+1:]
+	}
+	return all[:min(len(all), f.Limit)], err
+}
+
+func (p *platform) Decision(ctx context.Context, id string) (models.Decision, error) {
+	if id != decision {
+		return models.Decision{}, models.NotFound("id", id)
+	}
+	return p.decided[0], p.enter(ctx, "Decision")
+}
+
+func (p *platform) RequestScale(ctx context.Context, r models.Reservation, d models.Decision) error {
+	p.last = [2]any{r, d}
+	return p.enter(ctx, "RequestScale")
+}
+
+func (p *platform) ScalingStates(ctx context.Context) ([]models.ScalingState, error) {
+	return p.states, p.enter(ctx, "ScalingStates")
+}
+
+func (p *platform) Latest(ctx context.Context) ([]models.LatestMetrics, error) {
+	return p.latest, p.enter(ctx, "Latest")
+}
+
+func (p *platform) Health(context.Context, time.Time) models.Health {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.health
+}
+
+func (p *platform) DatabaseStatus(ctx context.Context) (models.DatabaseStatus, error) {
+	return models.DatabaseStatus{Reachable: true, Version: "17"}, p.enter(ctx, "DatabaseStatus")
+}
+
+func (p *platform) Predict(ctx context.Context, r models.PredictionRequest, now time.Time) (models.Prediction, error) {
+	p.last = r
+	return models.Prediction{Service: r.Service, IssuedAt: now, Reason: "Nothing is known."}, p.enter(ctx, "Predict")
+}
+
+func (p *platform) NudgeAutoscale(ctx context.Context, _ models.ServiceName, _ string) error {
+	return p.enter(ctx, "NudgeAutoscale")
+}
+
+func (p *platform) Control(ctx context.Context, c models.ControlCommand) (models.ControlResult, error) {
+	p.last = c
+	return models.ControlResult{Service: c.Service, Paused: c.Action == models.ControlPause, Text: "Done."}, p.enter(ctx, "Control")
+}
+
+func (p *platform) StartWorkflow(ctx context.Context, c models.StartCommand) (models.WorkflowRun, error) {
+	p.last = c
+	return models.WorkflowRun{WorkflowID: "maintenance/" + c.Job}, p.enter(ctx, "StartWorkflow")
+}
+
+func (p *platform) Workflows(ctx context.Context, f models.WorkflowFilter) (models.WorkflowPage, error) {
+	p.last = f
+	return models.WorkflowPage{}, p.enter(ctx, "Workflows")
+}
+
+func (p *platform) Workflow(ctx context.Context, id string) (models.WorkflowDetail, error) {
+	return models.WorkflowDetail{WorkflowSummary: models.WorkflowSummary{WorkflowID: id, StartedAt: noon}}, p.enter(ctx, "Workflow")
+}
+
+func (p *platform) SignalWorkflow(ctx context.Context, c models.SignalCommand) error {
+	p.last = c
+	return p.enter(ctx, "SignalWorkflow")
+}
+
+func (p *platform) CancelWorkflow(ctx context.Context, id, actor, reason string) error {
+	p.last = []string{id, actor, reason}
+	return p.enter(ctx, "CancelWorkflow")
+}
+
+// config wires the platform to all ports, with the real verifier and the real policy.
+func (p *platform) config(t testing.TB) Config {
+	t.Helper()
+	verifier, err := authn.New(authn.Options{Secret: []byte(secret), Issuer: issuer, Audience: audience, Now: func() time.Time { return noon }})
+	require.NoError(t, err)
+	t.Cleanup(verifier.Close)
+	policy, err := access.New()
+	require.NoError(t, err)
+	return Config{
+		Auth: verifier, Grants: p, Policy: policy, Audit: p, Limiter: p, Ingest: p, Catalogue: p, Weddings: p,
+		Reservations: p, Decisions: p, States: p, Metrics: p, Health: p, Database: p, Predictor: p, Launcher: p,
+		Dashboard: fstest.MapFS{
+			"index.html":           {Data: []byte("<!doctype html><title>WedSync Scalability</title>")},
+			"assets/index-abc1.js": {Data: []byte("void 0")},
+		},
+		TemporalUI: "http://127.0.0.1:8233", TemporalNamespace: "default", RateLimit: 1000, RBAC: true,
+		Now: func() time.Time { return noon }, Log: slog.New(slog.DiscardHandler),
+	}
+}
+
+func (p *platform) handler(t testing.TB, change ...func(*Config)) http.Handler {
+	t.Helper()
+	c := p.config(t)
+	for _, f := range change {
+		f(&c)
+	}
+	h, err := New(c)
+	require.NoError(t, err)
+	return h
+}
+
+// token signs one for a subject without its prefix.
+func token(t testing.TB, subject string, change ...func(*authn.Claims)) string {
+	t.Helper()
+	c := authn.Claims{Subject: subject, Issuer: issuer, Audience: audience, IssuedAt: noon.Add(-time.Minute), ExpiresAt: noon.Add(time.Hour)}
+	if subject == "writer" {
+		c.Kind = authn.KindService
+	}
+	for _, f := range change {
+		f(&c)
+	}
+	raw, err := authn.Issue([]byte(secret), c)
+	require.NoError(t, err)
+	return raw
+}
+
+// request is one call of a test.
+type request struct {
+	method string
+	path   string
+	body   string
+	as     string // subject without prefix; "" for none
+	header http.Header
+}
+
+func send(t testing.TB, h http.Handler, r request) *httptest.ResponseRecorder {
+	t.Helper()
+	if r.method == "" {
+		r.method = http.MethodGet
+	}
+	var body io.Reader
+	if r.body != "" {
+		body = strings.NewReader(r.body)
+	}
+	req := httptest.NewRequest(r.method, r.path, body)
+	if r.body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if r.as != "" {
+		req.Header.Set("Authorization", "Bearer "+token(t, r.as))
+	}
+	for k, v := range r.header {
+		req.Header[k] = v
+	}
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, req)
+	return rec
+}
+
+func problemOf(t testing.TB, rec *httptest.ResponseRecorder) gen.Problem {
+	t.Helper()
+	require.Equal(t, "application/problem+json", rec.Header().Get("Content-Type"), rec.Body.String())
+	var p gen.Problem
+	require.NoError(t, json.Unmarshal(rec.Body.Bytes(), &p), rec.Body.String())
+	require.Equal(t, rec.Code, p.Status)
+	require.Equal(t, rec.Header().Get("X-Request-Id"), p.RequestId)
+	return p
+}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -89,19 +90,24 @@ func (s *Stack) holder(port int) string {
 	if ours {
 		return name + " of this stack"
 	}
-	inodes := listeners(port)
-	if pid := ownerOf(inodes); pid != 0 {
+	sockets := listeners(port)
+	if pid := ownerOf(sockets); pid != 0 {
 		comm, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/comm")
 		return fmt.Sprintf("%s (pid %d)", strings.TrimSpace(string(comm)), pid)
+	}
+	for _, uid := range sockets { // whose process it is, may be seen by all
+		if u, err := user.LookupId(uid); err == nil {
+			return "a process of " + u.Username
+		}
 	}
 	return "another process"
 }
 
-// listeners are the inodes of the sockets that listen on a port, by Linux's tables; none
-// where there are no such tables.
-func listeners(port int) map[string]bool {
+// listeners are the sockets that listen on a port and the users who own them, by Linux's
+// tables; none where there are no such tables.
+func listeners(port int) map[string]string {
 	const listening = "0A"
-	found := map[string]bool{}
+	found := map[string]string{}
 	suffix := fmt.Sprintf(":%04X", port)
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		f, err := os.Open(table) //nolint:gosec // a constant
@@ -113,7 +119,7 @@ func listeners(port int) map[string]bool {
 			// sl local_address rem_address st tx:rx tr:tm retrnsmt uid timeout inode …
 			f := strings.Fields(lines.Text())
 			if len(f) > 9 && strings.HasSuffix(f[1], suffix) && f[3] == listening {
-				found["socket:["+f[9]+"]"] = true
+				found["socket:["+f[9]+"]"] = f[7]
 			}
 		}
 		_ = f.Close()
@@ -122,13 +128,14 @@ func listeners(port int) map[string]bool {
 }
 
 // ownerOf is the process that holds one of some sockets, 0 where we cannot see it.
-func ownerOf(sockets map[string]bool) int {
+func ownerOf(sockets map[string]string) int {
 	if len(sockets) == 0 {
 		return 0
 	}
 	descriptors, _ := filepath.Glob("/proc/[0-9]*/fd/*")
 	for _, d := range descriptors {
-		if target, err := os.Readlink(d); err == nil && sockets[target] {
+		target, err := os.Readlink(d)
+		if _, ours := sockets[target]; err == nil && ours {
 			pid, _ := strconv.Atoi(strings.Split(d, "/")[2])
 			return pid
 		}

@@ -108,7 +108,7 @@ func preparePostgres(ctx context.Context, o PostgresOptions) (*Postgres, error) 
 			return nil, err
 		}
 	}
-	if err := pg.passwordsAndCluster(ctx, programs, dir, data); err != nil {
+	if err := pg.passwordsAndCluster(ctx, programs, dir, data, o.Log); err != nil {
 		return nil, err
 	}
 	pg.port = o.Port
@@ -169,7 +169,7 @@ func serverEnv() []string {
 }
 
 // passwordsAndCluster reads the cluster's passwords, or makes both.
-func (p *Postgres) passwordsAndCluster(ctx context.Context, programs postgresPrograms, dir, data string) error {
+func (p *Postgres) passwordsAndCluster(ctx context.Context, programs postgresPrograms, dir, data string, out io.Writer) error {
 	file := filepath.Join(dir, "credentials.json")
 	raw, err := os.ReadFile(file) //nolint:gosec // a file of ours
 	made, verr := clusterVersion(data)
@@ -192,6 +192,7 @@ func (p *Postgres) passwordsAndCluster(ctx context.Context, programs postgresPro
 	if err := writeFileAtomic(file, append(raw, '\n'), 0o600); err != nil {
 		return err
 	}
+	_, _ = fmt.Fprintf(out, "postgres  makes its cluster, with version %d\n", programs.major)
 	return p.initdb(ctx, programs, data)
 }
 

@@ -25,13 +25,14 @@ type Process struct {
 // all Run methods it returns when the child answers, within a minute, or with the reason
 // why not; ctx bounds the start, not the child's life.
 func (s *Stack) RunPostgres(ctx context.Context, port int) (*Postgres, error) {
+	began := time.Now()
 	pg, err := preparePostgres(ctx, PostgresOptions{
 		Dir: s.path("postgres"), Port: port, Log: sayer{s}, LogFile: s.log("postgres"),
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := s.run(ctx, &pg.server); err != nil {
+	if err := s.run(ctx, &pg.server, began); err != nil {
 		return nil, err
 	}
 	return pg, pg.bootstrap(ctx)
@@ -43,7 +44,7 @@ func (s *Stack) RunRedis(ctx context.Context, port int) (*Redis, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r, s.run(ctx, &r.server)
+	return r, s.run(ctx, &r.server, time.Now())
 }
 
 // RunTemporal starts the stack's Temporal on two ports and keeps it alive until Stop.
@@ -52,7 +53,7 @@ func (s *Stack) RunTemporal(ctx context.Context, port, uiPort int) (*Temporal, e
 	if err != nil {
 		return nil, err
 	}
-	return t, s.run(ctx, &t.server)
+	return t, s.run(ctx, &t.server, time.Now())
 }
 
 var processName = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
@@ -70,7 +71,7 @@ func (s *Stack) RunProcess(ctx context.Context, p Process) error {
 	}
 	return s.run(ctx, &server{spec: childSpec{
 		name: p.Name, path: p.Path, args: p.Args, env: p.Env, log: s.log(p.Name), ready: p.Ready,
-	}})
+	}}, time.Now())
 }
 
 // HTTPReady is a probe: the address answers 200.
@@ -94,8 +95,9 @@ func HTTPReady(url string) func(context.Context) error {
 
 func (s *Stack) log(name string) string { return s.path(logFolder, name+".log") }
 
-// run starts a child, waits until it answers, and from then on has it kept alive.
-func (s *Stack) run(ctx context.Context, srv *server) error {
+// run starts a child, waits until it answers, and from then on has it kept alive. began
+// is when the work on it began.
+func (s *Stack) run(ctx context.Context, srv *server, began time.Time) error {
 	u := &unit{stack: s, srv: srv, hold: s.path(holdFolder, srv.spec.name)}
 	if err := s.add(u); err != nil {
 		return err
@@ -106,7 +108,7 @@ func (s *Stack) run(ctx context.Context, srv *server) error {
 		return err
 	}
 	s.changed()
-	said := u.sayWhileWaiting(c)
+	said := u.sayWhileWaiting(began)
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
 	err = c.awaitReady(ctx)
@@ -116,7 +118,7 @@ func (s *Stack) run(ctx context.Context, srv *server) error {
 		s.drop(u)
 		return err
 	}
-	s.say("%-9s ready in %.1f s", u.name(), time.Since(c.born).Seconds())
+	s.say("%-9s ready in %.1f s", u.name(), time.Since(began).Seconds())
 	u.keepFrom(ctx, c)
 	return nil
 }
@@ -156,7 +158,7 @@ type unit struct {
 func (u *unit) name() string { return u.srv.spec.name }
 
 // sayWhileWaiting says every five seconds that a start is under way, until it is told.
-func (u *unit) sayWhileWaiting(c *child) (stop func()) {
+func (u *unit) sayWhileWaiting(began time.Time) (stop func()) {
 	done := make(chan struct{})
 	u.work.Go(func() {
 		tick := time.NewTicker(5 * time.Second)
@@ -166,7 +168,7 @@ func (u *unit) sayWhileWaiting(c *child) (stop func()) {
 			case <-done:
 				return
 			case <-tick.C:
-				u.stack.say("%-9s is starting, for %.0f s now", u.name(), time.Since(c.born).Seconds())
+				u.stack.say("%-9s is starting, for %.0f s now", u.name(), time.Since(began).Seconds())
 			}
 		}
 	})

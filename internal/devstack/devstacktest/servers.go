@@ -134,7 +134,7 @@ func must[T any](t testing.TB, once func() (T, error)) T {
 
 func startPostgres() (*devstack.Postgres, error) {
 	return started("postgres", func(ctx context.Context, dir string) (*devstack.Postgres, error) {
-		return devstack.StartPostgres(ctx, devstack.PostgresOptions{Dir: dir, Volatile: true, Log: os.Stderr})
+		return devstack.StartPostgres(ctx, devstack.PostgresOptions{Dir: dir, Volatile: true})
 	})
 }
 

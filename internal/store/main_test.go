@@ -77,12 +77,13 @@ func aService() models.Service { return models.DefaultServices("fleet")[0] }
 
 func aWedding(reference, coordinator string) models.Wedding {
 	w, err := models.Wedding{
-		Reference: reference, TimeZone: "Europe/London", StartsAt: noon, EndsAt: noon.Add(10 * time.Hour),
+		Reference: "any", TimeZone: "Europe/London", StartsAt: noon, EndsAt: noon.Add(10 * time.Hour),
 		Guests: 120, Region: "eu-west", Status: models.WeddingConfirmed, Coordinator: coordinator,
 	}.Normalise(time.LoadLocation)
 	if err != nil {
 		panic(err)
 	}
+	w.Reference = reference
 	return w
 }
 

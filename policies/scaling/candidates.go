@@ -119,7 +119,7 @@ func (d *decision) utilisationCandidate(u, load float64, loadKnown bool) {
 		d.unused(models.Candidate{By: "utilisation", Quality: c.quality, Why: "no replica is ready"})
 		return
 	}
-	cpu := *c.Avg60
+	cpu := d.utilisation(*c.Avg60, c.Avg6)
 	cand := models.Candidate{By: "utilisation", Value: &cpu, Target: &u, Quality: c.quality, N: ceil(float64(ready) * math.Min(cpu, 1) / u)}
 	cand.Why = fmt.Sprintf("%.0f %% of %d ready replicas in use", cpu*100, ready)
 	if cpu >= censoredUtilisation {
@@ -130,6 +130,17 @@ func (d *decision) utilisationCandidate(u, load float64, loadKnown bool) {
 		}
 	}
 	d.demandCandidate(cand)
+}
+
+// utilisation is the share in use that goes with the replicas that are ready now. A mean
+// over a minute in which replicas were added tells of fewer replicas: multiplied by
+// today's count it would ask for more with each one that starts. So the newest seconds
+// count where they are lower, and in panic where they are higher too.
+func (d *decision) utilisation(avg60 float64, avg6 *float64) float64 {
+	if avg6 == nil || *avg6 > avg60 && !d.panicked {
+		return avg60
+	}
+	return *avg6
 }
 
 // demandCandidate records a used demand candidate.

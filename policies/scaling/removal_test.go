@@ -107,7 +107,7 @@ func TestASpikePassesTheShapingRulesAndEnds(t *testing.T) {
 
 func TestPanicTakesTheNewestSecondsAndGrowsNoFurtherWhileReplicasStart(t *testing.T) {
 	rising := change(models.MetricThroughput, func(s *models.Signal) { s.Avg6, s.Avg2 = val(1300), val(1625) })
-	in := with(serving(10, 640), rising, change(models.MetricCPU, func(s *models.Signal) { s.Avg60 = val(0.99) }))
+	in := with(serving(10, 640), rising, change(models.MetricCPU, func(s *models.Signal) { s.Avg6, s.Avg60 = val(0.99), val(0.99) }))
 	e, _ := scaling.Decide(in)
 	assert.Equal(t, 16, e.Desired, "in calm the minute and a saturated cpu count: %s", e.Text)
 	in = with(in, spike(650, now))

@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"maps"
 	"sync"
 	"time"
@@ -33,6 +34,7 @@ type watch struct {
 	notBefore time.Time // of the next signal
 	busy      bool      // a signal is under way
 	failing   bool      // the last signal failed
+	told      time.Time // onset of the spike that was last logged
 }
 
 func newProbe() probe { return probe{watches: map[models.ServiceName]watch{}} }
@@ -108,10 +110,11 @@ func (e *Engine) signal(ctx context.Context, s models.Spike) {
 	e.mu.Lock()
 	w := e.probe.watches[s.Service]
 	changed := w.failing != (err != nil)
+	first := !w.told.Equal(s.FirstSampleAt)
 	w.busy, w.failing = false, err != nil
 	w.notBefore = now.Add(retryAfter)
 	if err == nil {
-		w.notBefore = s.SeenAt.Add(debounce)
+		w.notBefore, w.told = s.SeenAt.Add(debounce), s.FirstSampleAt
 	}
 	e.probe.watches[s.Service] = w
 	e.mu.Unlock()
@@ -119,7 +122,11 @@ func (e *Engine) signal(ctx context.Context, s models.Spike) {
 	switch {
 	case err == nil:
 		e.opts.Metrics.SpikeSignalled(s.Service)
-		e.opts.Log.InfoContext(ctx, "spike signalled", "service", s.Service, "rps", s.RPS, "firstSampleAt", s.FirstSampleAt, "reason", s.Reason)
+		level := slog.LevelDebug // a spike that lasts is signalled every two seconds: once is enough to read
+		if first {
+			level = slog.LevelInfo
+		}
+		e.opts.Log.Log(ctx, level, "spike signalled", "service", s.Service, "rps", s.RPS, "firstSampleAt", s.FirstSampleAt, "reason", s.Reason)
 	case changed && ctx.Err() == nil:
 		e.opts.Log.WarnContext(ctx, "spike is not signalled", "service", s.Service, "error", err)
 	}

@@ -70,11 +70,7 @@ func (l *Launcher) NudgeAutoscale(ctx context.Context, service models.ServiceNam
 // SignalSpike wakes a service's autoscaler because load outran its capacity.
 func (l *Launcher) SignalSpike(ctx context.Context, s models.Spike) error {
 	const op = "launch.SignalSpike"
-	if err := l.signal(ctx, op, workflows.AutoscaleID(s.Service), workflows.SignalSpike, s); err != nil {
-		return err
-	}
-	l.o.Log.InfoContext(ctx, "spike signalled", "service", s.Service, "rps", s.RPS, "firstSampleAt", s.FirstSampleAt)
-	return nil
+	return l.signal(ctx, op, workflows.AutoscaleID(s.Service), workflows.SignalSpike, s)
 }
 
 func (l *Launcher) signal(ctx context.Context, op, id, name string, message any) error {

@@ -34,11 +34,18 @@ func typeName(k models.Kind) string {
 	return string(k)
 }
 
-// KindOf reads the kind back from an activity's error.
+// KindOf reads the kind back from an activity's error. What is none of ours, such as a
+// time-out or the error of a library, is internal.
 func KindOf(err error) models.Kind {
 	var app *temporal.ApplicationError
-	if !errors.As(err, &app) || app.Type() == "internal" {
+	if !errors.As(err, &app) {
 		return models.KindInternal
 	}
-	return models.Kind(app.Type())
+	switch kind := models.Kind(app.Type()); kind {
+	case models.KindInvalid, models.KindNotFound, models.KindConflict, models.KindUnauthorised, models.KindForbidden,
+		models.KindTooLarge, models.KindRateLimited, models.KindUnavailable, models.KindExpired:
+		return kind
+	default:
+		return models.KindInternal
+	}
 }

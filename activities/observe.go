@@ -2,8 +2,9 @@ package activities
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/wedsync/scalability/models"
@@ -38,34 +39,24 @@ func (o *Observer) Observe(ctx context.Context, in ObserveInput) (models.Observa
 	now := o.Now()
 	obs := models.Observation{At: now, Signals: []models.Signal{}, Reservations: []models.Reservation{}, Requests: []models.DecisionRequest{}}
 	g := &gatherer{ctx: ctx}
-	g.read("the catalogue", func(ctx context.Context) (func(), error) {
-		svc, err := o.Catalogue.Service(ctx, in.Service)
-		return func() { obs.Service = svc }, err
-	})
-	g.read("the replicas", func(ctx context.Context) (func(), error) {
-		set, err := o.Actuator.Describe(ctx, in.Service)
-		return func() { obs.Replicas = &set }, err
-	})
-	g.read("the metrics", func(ctx context.Context) (func(), error) {
-		signals, err := o.Signals.Signals(ctx, in.Service, now)
-		return func() { obs.Signals = append(obs.Signals, signals...) }, err
-	})
-	g.read("the reservations", func(ctx context.Context) (func(), error) {
-		rs, err := o.Claims.ActiveReservations(ctx, in.Service, now)
-		return func() { obs.Reservations = append(obs.Reservations, rs...) }, err
-	})
-	g.read("the requests", func(ctx context.Context) (func(), error) {
-		rs, err := o.Claims.OpenRequests(ctx, in.Service)
-		return func() { obs.Requests = append(obs.Requests, rs...) }, err
-	})
+	read(g, "the catalogue", func(ctx context.Context) (models.Service, error) { return o.Catalogue.Service(ctx, in.Service) },
+		func(svc models.Service) { obs.Service = svc })
+	read(g, "the replicas", func(ctx context.Context) (models.ReplicaSet, error) { return o.Actuator.Describe(ctx, in.Service) },
+		func(set models.ReplicaSet) { obs.Replicas = &set })
+	read(g, "the metrics", func(ctx context.Context) ([]models.Signal, error) { return o.Signals.Signals(ctx, in.Service, now) },
+		func(s []models.Signal) { obs.Signals = append(obs.Signals, s...) })
+	read(g, "the reservations", func(ctx context.Context) ([]models.Reservation, error) {
+		return o.Claims.ActiveReservations(ctx, in.Service, now)
+	}, func(rs []models.Reservation) { obs.Reservations = append(obs.Reservations, rs...) })
+	read(g, "the requests", func(ctx context.Context) ([]models.DecisionRequest, error) {
+		return o.Claims.OpenRequests(ctx, in.Service)
+	},
+		func(rs []models.DecisionRequest) { obs.Requests = append(obs.Requests, rs...) })
 	if in.InFlight != "" {
-		g.read("the decision in flight", func(ctx context.Context) (func(), error) {
-			d, err := o.Decisions.Decision(ctx, in.InFlight)
-			return func() { obs.Operation = &models.OperationRef{DecisionID: d.ID, Outcome: d.Outcome} }, err
-		})
+		read(g, "the decision in flight", func(ctx context.Context) (models.Decision, error) { return o.Decisions.Decision(ctx, in.InFlight) },
+			func(d models.Decision) { obs.Operation = &models.OperationRef{DecisionID: d.ID, Outcome: d.Outcome} })
 	}
-	g.wait()
-	obs.Gaps = g.gaps
+	obs.Gaps = g.wait()
 	o.derive(ctx, &obs)
 	return obs, nil
 }
@@ -75,59 +66,104 @@ func (o *Observer) derive(ctx context.Context, obs *models.Observation) {
 	if obs.Service.Name == "" {
 		return
 	}
+	svc, at := obs.Service, obs.At
 	g := &gatherer{ctx: ctx}
-	g.read("the limits", func(ctx context.Context) (func(), error) {
-		l, err := o.Measurer.Limits(ctx, obs.Service)
-		return func() { obs.Limits = l }, err
-	})
+	read(g, "the limits", func(ctx context.Context) (models.Limits, error) { return o.Measurer.Limits(ctx, svc) },
+		func(l models.Limits) { obs.Limits = l })
 	if o.Forecaster != nil {
 		// A forecast only ever raises: without one nothing is unsafe, so its absence is
 		// no gap.
-		g.readQuietly(func(ctx context.Context) (func(), error) {
-			f, err := o.Forecaster.Forecast(ctx, obs.Service, obs.At, scaling.Lead(obs.Service))
-			return func() { obs.Forecast = f }, err
-		})
+		read(g, "", func(ctx context.Context) (*models.ForecastPoint, error) {
+			return o.Forecaster.Forecast(ctx, svc, at, scaling.Lead(svc))
+		}, func(f *models.ForecastPoint) { obs.Forecast = f })
 	}
-	g.wait()
-	obs.Gaps = append(obs.Gaps, g.gaps...)
+	obs.Gaps = append(obs.Gaps, g.wait()...)
 }
 
 // gatherer runs reads side by side; what they found is stored one after the other, in
 // the order they were asked for, so that an observation does not depend on timing.
 type gatherer struct {
 	ctx   context.Context //nolint:containedctx // lives for one call
-	wg    sync.WaitGroup
-	parts []*part
-	gaps  []string
+	parts []part
 }
 
+// part is a read under way, named for its gap; without a name its failure is none.
 type part struct {
-	name  string
+	name   string
+	ctx    context.Context //nolint:containedctx // of this read alone
+	answer <-chan found
+}
+
+// found is what a read gave: store puts it into the observation.
+type found struct {
 	store func()
 	err   error
 }
 
-func (g *gatherer) read(name string, f func(ctx context.Context) (func(), error)) {
-	p := &part{name: name}
-	g.parts = append(g.parts, p)
-	g.wg.Go(func() {
-		ctx, cancel := context.WithTimeout(g.ctx, partTimeout)
-		defer cancel()
-		p.store, p.err = f(ctx)
-	})
+// read starts a read.
+func read[T any](g *gatherer, name string, f func(ctx context.Context) (T, error), store func(T)) {
+	ctx, cancel := context.WithTimeout(g.ctx, partTimeout)
+	answer := make(chan found, 1)
+	g.parts = append(g.parts, part{name: name, ctx: ctx, answer: answer})
+	go func() {
+		defer cancel() // after the answer, so that an end without one is a time-out
+		v, err := f(ctx)
+		if err == nil {
+			err = carriable(v)
+		}
+		answer <- found{store: func() { store(v) }, err: err}
+	}()
 }
 
-func (g *gatherer) readQuietly(f func(ctx context.Context) (func(), error)) { g.read("", f) }
+// await gives what a read found. It is waited for no longer than partTimeout, also when
+// it ignores its context: what it finds later is dropped.
+func (p part) await() found {
+	select {
+	case f := <-p.answer:
+		return f
+	case <-p.ctx.Done():
+	}
+	select {
+	case f := <-p.answer:
+		return f
+	default:
+		return found{err: p.ctx.Err()}
+	}
+}
 
-func (g *gatherer) wait() {
-	g.wg.Wait()
+// carriable refuses what cannot travel to the workflow, such as a NaN: one bad number
+// must not cost the whole observation.
+func carriable(v any) error {
+	if _, err := json.Marshal(v); err != nil {
+		return &models.Error{Kind: models.KindInvalid, Op: "activities.Observe", Err: err}
+	}
+	return nil
+}
+
+// wait stores what was found and gives the gaps.
+func (g *gatherer) wait() (gaps []string) {
 	for _, p := range g.parts {
+		f := p.await()
 		switch {
-		case p.err == nil:
-			p.store()
+		case f.err == nil:
+			f.store()
 		case p.name != "":
-			g.gaps = append(g.gaps, fmt.Sprintf("%s could not be read (%s)", p.name, typeName(models.KindOf(p.err))))
+			gaps = append(gaps, fmt.Sprintf("%s could not be read (%s)", p.name, cause(f.err)))
 		}
+	}
+	return gaps
+}
+
+// cause is one word for why a read failed: details belong into logs, not into the
+// record of a decision.
+func cause(err error) string {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return "timeout"
+	case errors.Is(err, context.Canceled):
+		return "cancelled"
+	default:
+		return typeName(models.KindOf(err))
 	}
 }
 

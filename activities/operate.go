@@ -22,9 +22,6 @@ type Operator struct {
 	Poll     time.Duration // between two looks while replicas start
 }
 
-// preflightDatabaseShare is how full the database's connections may be after a change.
-const preflightDatabaseShare = 0.95
-
 // baselineSeconds is the window of the measurement before a change.
 const baselineSeconds = 15
 
@@ -65,9 +62,13 @@ func (o *Operator) Preflight(ctx context.Context, in PreflightInput) (PreflightR
 		res.Outcome, res.Reason = models.OutcomeRefused, fmt.Sprintf("the spec has moved: it is %d, the decision was made at %v", set.Spec, in.Expected)
 		return res, nil
 	}
-	if why, err := o.databaseRoom(ctx, in, set); err != nil || why != "" {
+	why, err := o.databaseRoom(ctx, in, set)
+	if err != nil {
+		return PreflightResult{}, fail(err)
+	}
+	if why != "" {
 		res.Outcome, res.Reason = models.OutcomeRefused, why
-		return res, fail(err)
+		return res, nil
 	}
 	// A baseline that cannot be measured makes the verdict weaker, not the change wrong.
 	if m, err := o.Measurer.Measure(ctx, models.MeasureRequest{Service: in.Service.Name, Baseline: set.IDs(), WindowSeconds: baselineSeconds}); err == nil {
@@ -76,21 +77,21 @@ func (o *Operator) Preflight(ctx context.Context, in PreflightInput) (PreflightR
 	return res, nil
 }
 
-// databaseRoom refuses growth that the database has no connections for.
+// databaseRoom refuses growth that the database has no connections for, by the same
+// arithmetic as the decision: others may have taken theirs since.
 func (o *Operator) databaseRoom(ctx context.Context, in PreflightInput, set models.ReplicaSet) (string, error) {
-	if in.Target < set.Spec {
+	if in.Target <= set.Spec {
 		return "", nil
 	}
 	limits, err := o.Measurer.Limits(ctx, in.Service)
 	if err != nil || limits.Database == nil {
 		return "", err
 	}
-	db := *limits.Database
-	after := db.OtherUsers + in.Target*db.PerReplica
-	if float64(after) > preflightDatabaseShare*float64(db.MaxConnections) {
-		return fmt.Sprintf("%d replicas would bring the database to %d of %d connections", in.Target, after, db.MaxConnections), nil
+	ceiling, calc, ok := scaling.DatabaseCeiling(*limits.Database)
+	if !ok || in.Target <= ceiling {
+		return "", nil
 	}
-	return "", nil
+	return fmt.Sprintf("the database has connections for %d replicas, not for %d: %s", ceiling, in.Target, calc), nil
 }
 
 // Order applies a change and answers what the actuator saw.

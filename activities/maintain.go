@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -70,7 +71,8 @@ func (m *Maintainer) SnapshotHealth(ctx context.Context) (Report, error) {
 }
 
 // Reconcile closes decisions that nobody works on: proposed ones that expired, and
-// executing ones whose workflow is gone.
+// executing ones whose workflow is gone. One that cannot be looked up does not keep the
+// others open.
 func (m *Maintainer) Reconcile(ctx context.Context) (Report, error) {
 	now := m.Now()
 	open, err := m.Decisions.OpenDecisions(ctx, now.Add(-reconcileGrace))
@@ -78,20 +80,26 @@ func (m *Maintainer) Reconcile(ctx context.Context) (Report, error) {
 		return Report{}, fail(err)
 	}
 	rep := Report{Changed: []string{}}
+	var errs []error
 	for _, d := range open {
-		outcome, reason, err := m.orphan(ctx, d, now)
-		if err != nil {
-			return rep, fail(err)
+		outcome, err := m.reconcile(ctx, d, now)
+		switch {
+		case err != nil:
+			errs = append(errs, fmt.Errorf("decision %s: %w", d.ID, err))
+		case outcome != models.OutcomeOpen:
+			rep.Changed = append(rep.Changed, d.ID+" "+string(outcome))
 		}
-		if outcome == models.OutcomeOpen {
-			continue
-		}
-		if err := m.Writer.CloseDecision(ctx, models.OutcomeReport{DecisionID: d.ID, Outcome: outcome, Reason: reason, FinishedAt: now}); err != nil {
-			return rep, fail(err)
-		}
-		rep.Changed = append(rep.Changed, d.ID+" "+string(outcome))
 	}
-	return rep, nil
+	return rep, fail(errors.Join(errs...))
+}
+
+// reconcile closes one decision; open says that it was left alone.
+func (m *Maintainer) reconcile(ctx context.Context, d models.Decision, now time.Time) (models.Outcome, error) {
+	outcome, reason, err := m.orphan(ctx, d, now)
+	if err != nil || outcome == models.OutcomeOpen {
+		return models.OutcomeOpen, err
+	}
+	return outcome, m.Writer.CloseDecision(ctx, models.OutcomeReport{DecisionID: d.ID, Outcome: outcome, Reason: reason, FinishedAt: now})
 }
 
 // orphan says how a decision that nobody works on ended; open when somebody does.

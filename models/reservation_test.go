@@ -25,7 +25,7 @@ func TestReservationsAreAccepted(t *testing.T) {
 		"a floor": reservation(models.ReservationFloor, 1), "a cap": reservation(models.ReservationCap, 100000),
 		"a freeze": reservation(models.ReservationFreeze, 0), "no scale-in": reservation(models.ReservationNoIn, 0),
 	} {
-		assert.NoError(t, r.Validate(), name)
+		require.NoError(t, r.Validate(), name)
 	}
 	long := reservation(models.ReservationFloor, 1)
 	long.Until, long.Reason = long.From.AddDate(0, 0, 366), strings.Repeat("ü", 500)

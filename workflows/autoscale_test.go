@@ -405,10 +405,10 @@ func afternoon(w *world) {
 		}
 	}
 	w.at(65*s, func() { w.spike(900) })
-	w.at(65*s+time.Millisecond, func() { w.spike(950) }) // while the first one is decided on
-	w.at(81*s, func() { w.spike(1500) })                 // while the operation runs
+	w.at(66700*time.Millisecond, func() { w.spike(950) })
+	w.at(81*s, func() { w.spike(1500) }) // while an operation is replaced
 	w.at(300100*time.Millisecond, func() { w.ask("ask-1", 28, 10*time.Minute) })
-	w.at(300101*time.Millisecond, func() { w.ask("ask-2", 26, 10*time.Minute) })
+	w.at(301700*time.Millisecond, func() { w.ask("ask-2", 26, 10*time.Minute) })
 	w.at(400100*time.Millisecond, func() { w.ask("ask-3", 10, time.Minute) })
 	w.at(600100*time.Millisecond, func() {
 		w.update(workflows.UpdatePause, workflows.PauseRequest{Actor: "user:anna", Reason: "a drill", Until: noon.Add(700 * s)})
@@ -418,7 +418,7 @@ func afternoon(w *world) {
 	w.at(900100*time.Millisecond, func() {
 		w.update(workflows.UpdatePause, workflows.PauseRequest{Actor: "user:anna", Reason: "another"})
 	})
-	w.at(900101*time.Millisecond, func() {
+	w.at(901700*time.Millisecond, func() {
 		w.update(workflows.UpdateResume, workflows.ResumeRequest{Actor: "user:anna", Reason: "a mistake"})
 	})
 	w.blind = func(at time.Duration) bool { return at > 1000*s && at < 1065*s }
@@ -427,7 +427,7 @@ func afternoon(w *world) {
 	w.at(2300100*time.Millisecond, func() { w.spike(1200) })
 	w.at(2302*s, func() { w.spike(1300) }) // while the decision cannot be recorded
 	w.at(2303*s, func() { w.ask("ask-5", 22, time.Minute) })
-	w.at(2303500*time.Millisecond, func() { w.ask("ask-6", 21, time.Minute) })
+	w.at(2304700*time.Millisecond, func() { w.ask("ask-6", 21, time.Minute) })
 	w.unrecorded = func(models.Decision) error {
 		if at := w.since(); at > 2250*s && at < 2320*s {
 			return refuse(models.KindUnavailable, "the database is away")

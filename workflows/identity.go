@@ -10,15 +10,15 @@ import (
 )
 
 // decisionID is a version 7 UUID (RFC 9562): milliseconds, then bits that are a hash of
-// the workflow's first run and its iteration. The same evaluation has the same ID on
-// replay and on either side of a continue-as-new; no two evaluations share one.
-func decisionID(ctx workflow.Context, iteration int64) string {
+// the service, the first run of its autoscaler and the iteration. The same evaluation has
+// the same ID on replay and on either side of a continue-as-new; no two share one.
+func (a *autoscale) decisionID(ctx workflow.Context) string {
 	info := workflow.GetInfo(ctx)
 	first := info.FirstRunID
 	if first == "" {
-		first = info.WorkflowExecution.RunID
+		first = info.WorkflowExecution.RunID // only in the test environment
 	}
-	return uuidV7(workflow.Now(ctx), info.WorkflowExecution.ID+"\x00"+first, iteration)
+	return uuidV7(workflow.Now(ctx), string(a.in.Service)+"\x00"+first, a.state.Iteration)
 }
 
 func uuidV7(at time.Time, seed string, n int64) string {

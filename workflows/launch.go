@@ -43,7 +43,7 @@ func (a *autoscale) act(ctx workflow.Context, ev *evaluation) {
 		return
 	}
 	ev.request = chooseRequest(ev.obs, e)
-	id := decisionID(ctx, a.state.Iteration)
+	id := a.decisionID(ctx)
 	if ev.request != nil {
 		id = ev.request.DecisionID
 	}
@@ -145,7 +145,7 @@ func (a *autoscale) commit(ctx workflow.Context, ev *evaluation, id string) (mod
 	err := a.record(ctx, d)
 	if err != nil && ev.request != nil && activities.KindOf(err) == models.KindConflict {
 		ev.request = nil
-		d = a.decision(ctx, ev, decisionID(ctx, a.state.Iteration))
+		d = a.decision(ctx, ev, a.decisionID(ctx))
 		err = a.record(ctx, d)
 	}
 	if err != nil {

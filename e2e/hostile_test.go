@@ -34,7 +34,7 @@ func TestBadMetricsAreRefusedByNameAndNothingIsStored(t *testing.T) {
 		status int
 		says   string
 	}{
-		"malformed JSON":       {`{"samples":[{`, 400, "body"},
+		"malformed JSON":       {`{"samples":[{`, 400, "samples"},
 		"not an object":        {`[]`, 400, "body"},
 		"no samples":           {`{"samples":[]}`, 400, "samples"},
 		"NaN":                  {sample(`{"service":"api","metric":"cpu","value":NaN,"timestamp":"NOW"}`), 400, "samples"},

@@ -57,27 +57,35 @@ type platform struct {
 }
 
 func newPlatform() *platform {
+	p := &platform{}
+	p.reset()
+	return p
+}
+
+// reset makes it as it was, so that tables of cases share one handler.
+func (p *platform) reset() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	svc := models.DefaultServices("fleet")[0]
 	svc.CreatedAt, svc.UpdatedAt = noon, noon
-	return &platform{
-		scopes: map[string]models.Scope{}, broken: map[string]error{}, counts: map[string]int{}, service: svc,
-		grants: map[string][]models.Role{
-			"user:admin": {models.RoleAdmin}, "user:operator": {models.RoleOperator}, "user:viewer": {models.RoleViewer},
-			"user:coordinator": {models.RoleCoordinator}, "user:other": {models.RoleCoordinator}, "svc:writer": {models.RoleMetricsWriter},
-		},
-		weds: []models.Wedding{
-			{ID: wedding, Reference: "one", TimeZone: "Europe/London", StartsAt: noon.Add(time.Hour), EndsAt: noon.Add(9 * time.Hour),
-				WeddingDate: "2027-06-12", Guests: 180, Status: models.WeddingConfirmed, Coordinator: "user:coordinator", Revision: 1},
-			{ID: another, Reference: "two", TimeZone: "Europe/London", StartsAt: noon.Add(time.Hour), EndsAt: noon.Add(9 * time.Hour),
-				WeddingDate: "2027-06-12", Guests: 90, Status: models.WeddingConfirmed, Coordinator: "user:somebody", Revision: 1},
-		},
-		states: []models.ScalingState{{Service: models.ServiceAPI, TickedAt: noon, Spec: 3, Ready: 3, Desired: 3,
-			Explanation: &models.Explanation{Service: models.ServiceAPI, At: noon, Text: "Enough."}}},
-		latest:  []models.LatestMetrics{{Service: models.ServiceAPI, At: noon, Values: map[models.MetricName]float64{models.MetricThroughput: 120}}},
-		decided: []models.Decision{{ID: decision, Service: models.ServiceAPI, CreatedAt: noon, Sentence: "More."}},
-		health: models.Health{ScalingEngine: true, LoadPredictor: true, PerformanceMonitor: true, RBACManager: true,
-			Database: true, CheckedAt: noon}.WithOverall(),
+	p.calls, p.audit, p.samples, p.claims, p.last, p.service = nil, nil, nil, nil, nil, svc
+	p.scopes, p.broken, p.counts = map[string]models.Scope{}, map[string]error{}, map[string]int{}
+	p.grants = map[string][]models.Role{
+		"user:admin": {models.RoleAdmin}, "user:operator": {models.RoleOperator}, "user:viewer": {models.RoleViewer},
+		"user:coordinator": {models.RoleCoordinator}, "user:other": {models.RoleCoordinator}, "svc:writer": {models.RoleMetricsWriter},
 	}
+	p.weds = []models.Wedding{
+		{ID: wedding, Reference: "one", TimeZone: "Europe/London", StartsAt: noon.Add(time.Hour), EndsAt: noon.Add(9 * time.Hour),
+			WeddingDate: "2027-06-12", Guests: 180, Status: models.WeddingConfirmed, Coordinator: "user:coordinator", Revision: 1},
+		{ID: another, Reference: "two", TimeZone: "Europe/London", StartsAt: noon.Add(time.Hour), EndsAt: noon.Add(9 * time.Hour),
+			WeddingDate: "2027-06-12", Guests: 90, Status: models.WeddingConfirmed, Coordinator: "user:somebody", Revision: 1},
+	}
+	p.states = []models.ScalingState{{Service: models.ServiceAPI, TickedAt: noon, Spec: 3, Ready: 3, Desired: 3,
+		Explanation: &models.Explanation{Service: models.ServiceAPI, At: noon, Text: "Enough."}}}
+	p.latest = []models.LatestMetrics{{Service: models.ServiceAPI, At: noon, Values: map[models.MetricName]float64{models.MetricThroughput: 120}}}
+	p.decided = []models.Decision{{ID: decision, Service: models.ServiceAPI, CreatedAt: noon, Sentence: "More."}}
+	p.health = models.Health{ScalingEngine: true, LoadPredictor: true, PerformanceMonitor: true, RBACManager: true,
+		Database: true, CheckedAt: noon}.WithOverall()
 }
 
 // enter notes a call and gives the error it is to fail with. The caller holds nothing.

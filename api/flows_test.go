@@ -100,7 +100,7 @@ func TestStatusSaysWhatCouldNotBeRead(t *testing.T) {
 	assert.Empty(t, st.Gaps)
 	require.Len(t, st.Services, 1)
 	svc := st.Services[0]
-	assert.Equal(t, 120.0, svc.Metrics[models.MetricThroughput])
+	assert.InDelta(t, 120, svc.Metrics[models.MetricThroughput], 0)
 	assert.Equal(t, 3, svc.Scaling.Ready)
 	assert.Equal(t, "http://127.0.0.1:8233/namespaces/default/workflows/autoscale%2Fapi", svc.TemporalURL)
 	assert.Equal(t, 3, st.Scaling.Desired)

@@ -47,7 +47,7 @@ func (s *server) snapshot(ctx context.Context) (*frame, error) {
 	defer cancel()
 	ctx = models.WithScope(ctx, models.Scope{Role: models.ScopeViewer, Subject: "process:live"})
 	now := s.now()
-	services, _, err := s.read.services(ctx, now)
+	services, _, err := s.read.services(ctx)
 	if err != nil {
 		services = nil // health says what is wrong
 	}

@@ -48,7 +48,7 @@ func callOf(c *gin.Context) *call {
 }
 
 // requestIDForm is what a caller's own request id may look like.
-var requestIDForm = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._:-]{0,63}$`) //nolint:gochecknoglobals // compiled once
+var requestIDForm = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._:-]{0,63}$`)
 
 // identifyRequest keeps a sane X-Request-Id or makes one, and echoes it.
 func (s *server) identifyRequest(c *gin.Context) {

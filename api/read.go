@@ -32,7 +32,7 @@ func (s *server) GetHealth(c *gin.Context) {
 func (s *server) GetStatus(c *gin.Context, p gen.GetStatusParams) {
 	ctx := c.Request.Context()
 	now := s.now()
-	services, gaps, err := s.read.services(ctx, now)
+	services, gaps, err := s.read.services(ctx)
 	if err != nil {
 		s.fail(c, err)
 		return
@@ -94,7 +94,7 @@ type reader struct {
 
 // services gives the status of each service of the catalogue, in its order, and a
 // sentence for each thing that could not be read. It fails when nothing could be.
-func (r *reader) services(ctx context.Context, now time.Time) ([]models.ServiceStatus, []string, error) {
+func (r *reader) services(ctx context.Context) ([]models.ServiceStatus, []string, error) {
 	catalogue, errCatalogue := r.Catalogue.Services(ctx)
 	states, errStates := r.States.ScalingStates(ctx)
 	metrics, errMetrics := r.Metrics.Latest(ctx)
@@ -217,7 +217,7 @@ func paged[T any](items []T, limit int, at func(T) models.Cursor) ([]T, *string)
 }
 
 // cursorID is what an ID in a cursor may look like.
-var cursorID = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._:-]{0,63}$`) //nolint:gochecknoglobals // compiled once
+var cursorID = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._:-]{0,63}$`)
 
 // formatCursor packs a position; to callers it is opaque.
 func formatCursor(c models.Cursor) string {

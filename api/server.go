@@ -186,13 +186,14 @@ func draining(ctx context.Context) <-chan struct{} {
 // Serve answers on a listener until ctx ends. It then takes no new connections, ends
 // live streams at once and gives other requests the grace to end.
 func Serve(ctx context.Context, l net.Listener, h http.Handler, grace time.Duration) error {
-	drain, startDraining := context.WithCancel(context.Background())
+	requests := context.WithoutCancel(ctx) // they may outlive ctx by the grace
+	drain, startDraining := context.WithCancel(requests)
 	defer startDraining()
 	srv := &http.Server{
 		Handler: h, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		BaseContext: func(net.Listener) context.Context {
-			return context.WithValue(context.Background(), drainKey{}, drain.Done())
+			return context.WithValue(requests, drainKey{}, drain.Done())
 		},
 	}
 	failed := make(chan error, 1)
@@ -203,7 +204,7 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, grace time.Durat
 	case <-ctx.Done():
 	}
 	startDraining()
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	stop, cancel := context.WithTimeout(requests, grace)
 	defer cancel()
 	if err := srv.Shutdown(stop); err != nil {
 		return errors.Join(fmt.Errorf("api.Serve: requests were cut off after %s: %w", grace, err), srv.Close())

@@ -126,7 +126,7 @@ func TestExamplesKeepTheirOwnRules(t *testing.T) {
 		require.NoError(t, err, name)
 		var b breaches
 		s.schema[name].check(v, name, &b)
-		assert.NoError(t, b.err())
+		require.NoError(t, b.err())
 	}
 	assert.Greater(t, seen, 15)
 }

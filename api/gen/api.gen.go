@@ -800,7 +800,7 @@ type ServerInterface interface {
 	// PostPrediction Forecast the load of a service by the hour
 	// (POST /api/scalability/predictions)
 	PostPrediction(c *gin.Context)
-	// ListReservations Claims on capacity
+	// ListReservations Claims on capacity, newest first
 	// (GET /api/scalability/reservations)
 	ListReservations(c *gin.Context, params ListReservationsParams)
 	// CreateReservation Claim capacity for a time

@@ -147,3 +147,18 @@ func TestBlindnessIsTimed(t *testing.T) {
 	_, state = scaling.Decide(seeing)
 	assert.Nil(t, state.BlindSince)
 }
+
+func TestLoadThatHasJustComeBackIsNotRemovedByTheMinutesMean(t *testing.T) {
+	newest := func(rps float64) func(*scaling.Inputs) {
+		return change(models.MetricThroughput, func(s *models.Signal) { s.Avg6, s.Avg2 = val(rps), val(rps) })
+	}
+	e, _ := scaling.Decide(with(serving(20, 300), newest(1_300)))
+	assert.Equal(t, 20, e.Desired, "1300 requests/s need 20 of 100 at 65 %%: %s", e.Text)
+	assert.NotEmpty(t, shaping(e, "rising"))
+
+	e, _ = scaling.Decide(with(serving(20, 300), newest(1_235)))
+	assert.Equal(t, 20, e.Desired, "19 are within the dead-band of 20: %s", e.Text)
+
+	e, _ = scaling.Decide(with(serving(20, 300), newest(300)))
+	assert.Equal(t, 18, e.Desired, "a lull is followed, one step at a time: %s", e.Text)
+}

@@ -2,6 +2,7 @@ package scaling
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -84,8 +85,11 @@ func (d *decision) down(cur int) {
 		d.hold(rule, why)
 		return
 	}
-	need := d.stabilised()
+	newest := d.newestNeed()
+	need := max(d.stabilised(), newest)
 	switch step := max(1, whole(float64(cur)*d.policy.DownStepShare+epsilon)); {
+	case newest >= cur:
+		d.hold("rising", fmt.Sprintf("the newest seconds need %d: the minute's mean has not followed yet", newest))
 	case need >= cur:
 		d.hold("stabilisation", fmt.Sprintf("%d were needed within the last %d s", need, d.policy.DownStabilisationSeconds))
 	case cur <= minRemaining:
@@ -98,6 +102,22 @@ func (d *decision) down(cur int) {
 			d.note("down_step", fmt.Sprintf("at most %d fewer in one step", step))
 		}
 	}
+}
+
+// newestNeed is what the newest seconds ask for. Load that has just come, or come back,
+// is not in the minute's mean yet: going by the mean would remove what is in use.
+func (d *decision) newestNeed() int {
+	need, u := 0, d.policy.TargetUtilisation
+	if !(u > 0) {
+		return need
+	}
+	if t := d.quality.throughput; t.usable() && t.Avg6 != nil && d.svc.CapacityRPS > 0 {
+		need = ceil(*t.Avg6 / (d.svc.CapacityRPS * u))
+	}
+	if c := d.quality.cpu; c.usable() && c.Avg6 != nil {
+		need = max(need, ceil(float64(d.obs.Replicas.Ready)*math.Min(*c.Avg6, 1)/u))
+	}
+	return need
 }
 
 // downVeto gives the first rule that forbids a scale-in.

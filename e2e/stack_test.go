@@ -158,7 +158,8 @@ func (s *stack) hold(t *testing.T, name string) (release func()) {
 // it is not nil. It returns the status and the body.
 func (s *stack) call(t *testing.T, role, method, path string, in, out any) (int, string) {
 	t.Helper()
-	status, body, err := s.try(t.Context(), role, method, path, in)
+	// A cleanup calls too, when the context of its test has ended.
+	status, body, err := s.try(context.WithoutCancel(t.Context()), role, method, path, in)
 	require.NoError(t, err)
 	if out != nil && status < 300 {
 		require.NoError(t, json.Unmarshal([]byte(body), out), body)

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"net/http"
 	"testing"
 	"time"
@@ -22,7 +23,7 @@ func TestCrashingReplicasAreTakenBackToNoLessThanTheNeed(t *testing.T) {
 	s.settle(t, name, 2, 2*time.Minute)
 	client := s.fleetClient(t)
 	require.NoError(t, client.SetFaults(t.Context(), name, fleet.Fault{Kind: fleet.FaultCrash, TTLSeconds: 120}))
-	t.Cleanup(func() { _ = client.SetFaults(t.Context(), name) })
+	t.Cleanup(func() { _ = client.SetFaults(context.Background(), name) })
 
 	d := s.scale(t, "operator", name, 5, "new replicas will crash")
 	d = s.settled(t, d.ID, 2*time.Minute)
@@ -60,7 +61,7 @@ func TestReplicasThatNeverStartAreTakenBack(t *testing.T) {
 	s.settle(t, name, 2, 2*time.Minute)
 	client := s.fleetClient(t)
 	require.NoError(t, client.SetFaults(t.Context(), name, fleet.Fault{Kind: fleet.FaultNever, TTLSeconds: 120}))
-	t.Cleanup(func() { _ = client.SetFaults(t.Context(), name) })
+	t.Cleanup(func() { _ = client.SetFaults(context.Background(), name) })
 	d := s.settled(t, s.scale(t, "operator", name, 4, "new replicas never start").ID, 2*time.Minute)
 	assert.Equal(t, models.OutcomeRolledBack, d.Outcome, d.OutcomeReason)
 	require.NotNil(t, d.FinalReplicas)

@@ -81,7 +81,7 @@ func startStack(root string) (*stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(binary, "dev", "--no-demo", "--root", root)
+	cmd := exec.Command(binary, "dev", "--no-demo", "--any-ports", "--root", root)
 	// A fast loop, so that a test sees several ticks; the policies are shortened per
 	// test through the API, as an operator would.
 	cmd.Env = append(os.Environ(), "AUTOSCALE_INTERVAL_SECONDS=5", "RATE_LIMIT_REQUESTS=100000")

@@ -18,7 +18,7 @@ import (
 
 func devCommand() *cobra.Command {
 	var root string
-	var noDemo bool
+	var noDemo, anyPorts bool
 	cmd := &cobra.Command{
 		Use:   "dev",
 		Short: "Bring everything up on this machine, with a demonstration",
@@ -40,7 +40,7 @@ of the environment, such as AUTOSCALE_INTERVAL_SECONDS, are passed on.`,
 				return err
 			}
 			defer func() { err = errors.Join(err, stack.Stop()) }()
-			d := dev{stack: stack, out: cmd.OutOrStdout(), demo: !noDemo}
+			d := dev{stack: stack, out: cmd.OutOrStdout(), demo: !noDemo, anyPorts: anyPorts}
 			if err := d.start(cmd.Context()); err != nil {
 				return err
 			}
@@ -50,6 +50,7 @@ of the environment, such as AUTOSCALE_INTERVAL_SECONDS, are passed on.`,
 		},
 	}
 	cmd.Flags().StringVar(&root, "root", devRoot, "folder of the data")
+	cmd.Flags().BoolVar(&anyPorts, "any-ports", false, "listen on any free ports instead of the well-known ones")
 	cmd.Flags().BoolVar(&noDemo, "no-demo", false, "start without the demonstration's load and weddings")
 	return cmd
 }
@@ -68,9 +69,10 @@ const (
 
 // dev is one start of the development stack.
 type dev struct {
-	stack *devstack.Stack
-	out   io.Writer
-	demo  bool
+	stack    *devstack.Stack
+	out      io.Writer
+	demo     bool
+	anyPorts bool
 
 	ports    map[string]int
 	secret   string
@@ -126,6 +128,9 @@ func (d *dev) choosePorts(context.Context) error {
 		{"api", portAPI}, {"temporal", portTemporal}, {"temporal-ui", portTemporalUI}, {"postgres", portPostgres},
 		{"redis", portRedis}, {"fleet", portFleet}, {"api-metrics", portAPIMetrics}, {"worker-metrics", portWorkerMetrics},
 	} {
+		if d.anyPorts {
+			p.preferred = 0
+		}
 		port, err := d.stack.Port(p.name, p.preferred)
 		if err != nil {
 			return err

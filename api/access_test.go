@@ -226,7 +226,7 @@ func TestStorageWorksUnderTheHighestRoleOfTheCaller(t *testing.T) {
 		p.grants["user:both"] = []models.Role{models.RoleViewer, models.RoleOperator, models.RoleCoordinator}
 		rec := send(t, p.handler(t), request{path: base + "/weddings", as: subject})
 		require.Equal(t, 200, rec.Code)
-		assert.Equal(t, want, p.scopes["Weddings"])
+		assert.Equal(t, want, p.scope("Weddings"))
 	}
 }
 
@@ -324,7 +324,7 @@ func TestWithoutRBACEverySignedInCallerMayDoEverythingOnRecord(t *testing.T) {
 	rec := send(t, h, request{method: "PUT", path: base + "/services/api", body: samples(t)["PUT /services/:service"].body, as: "stranger"})
 	require.Equal(t, 200, rec.Code, rec.Body.String())
 	assert.Equal(t, []any{models.AuditAllow, "rbac disabled"}, []any{p.entries()[0].Decision, p.entries()[0].Rule})
-	assert.Equal(t, models.ScopeAdmin, p.scopes["UpdateService"].Role)
+	assert.Equal(t, models.ScopeAdmin, p.scope("UpdateService").Role)
 	assert.Equal(t, 401, send(t, h, request{path: base + "/services"}).Code)
 }
 

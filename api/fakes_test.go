@@ -103,6 +103,13 @@ func (p *platform) called(method string) bool {
 	return slices.Contains(p.calls, method)
 }
 
+// scope is under which a method was called last.
+func (p *platform) scope(method string) models.Scope {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.scopes[method]
+}
+
 func (p *platform) fails(method string, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -116,7 +123,10 @@ func (p *platform) entries() []models.AuditEntry {
 }
 
 func (p *platform) Grants(ctx context.Context, subject string, _ time.Time) (models.Grants, error) {
-	return models.Grants{Subject: subject, Roles: p.grants[subject]}, p.enter(ctx, "Grants")
+	err := p.enter(ctx, "Grants")
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return models.Grants{Subject: subject, Roles: p.grants[subject]}, err
 }
 
 func (p *platform) Record(ctx context.Context, e models.AuditEntry) error {

@@ -272,7 +272,7 @@ func TestPriorityEndsWithTheWeddingAndStaysUnderThePolicyCap(t *testing.T) {
 	r := get[models.Reservation](t, p.handler(t), request{method: "POST", path: path, as: "coordinator", body: `{"service":"media","replicas":30,"reason":"photographs","holdMinutes":600}`}, 201)
 	assert.Equal(t, noon.Add(time.Hour), r.Until, "six hours after its end")
 	assert.Equal(t, []any{wedding, 180, models.ServiceMedia, "user:coordinator"}, []any{r.WeddingID, r.Guests, r.Service, r.Holder})
-	assert.Equal(t, models.ScopeCoordinator, p.scopes["CreateReservation"].Role)
+	assert.Equal(t, models.ScopeCoordinator, p.scope("CreateReservation").Role)
 	rec := send(t, p.handler(t), request{method: "POST", path: path, as: "coordinator", body: `{"replicas":31,"reason":"photographs"}`})
 	require.Equal(t, 400, rec.Code)
 	assert.Contains(t, rec.Body.String(), "policy cap")

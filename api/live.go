@@ -13,17 +13,18 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/wedsync/scalability/models"
+	"github.com/wedsync/scalability/policies/access"
 )
 
 // Bounds on live streams.
 const (
 	maxStreams           = 200
 	maxStreamsPerSubject = 5
-	maxStreamTime        = 15 * time.Minute // roles are looked at again when the caller connects again
-	heartbeat            = 10 * time.Second
+	maxStreamTime        = 15 * time.Minute // then the caller signs in again
 	eventTimeout         = 10 * time.Second // to write one event
 	produceTimeout       = 5 * time.Second
 	liveDecisions        = 20
+	heartbeats           = 10 // intervals between two comments, at which roles are looked at again
 )
 
 // GetLive gives the newest second once, or follows it as server-sent events.
@@ -151,11 +152,24 @@ func (h *hub) current(ctx context.Context) (*frame, error) {
 	h.making.Lock()
 	defer h.making.Unlock()
 	h.mu.Lock()
-	last, age := h.last, time.Since(h.lastAt)
+	last := h.recent(h.every)
 	h.mu.Unlock()
-	if last != nil && age < h.every {
+	if last != nil {
 		return last, nil
 	}
+	return h.renew(ctx)
+}
+
+// recent is the last frame while it is younger than age. The caller holds mu.
+func (h *hub) recent(age time.Duration) *frame {
+	if time.Since(h.lastAt) < age {
+		return h.last
+	}
+	return nil
+}
+
+// renew makes a frame. The caller holds making.
+func (h *hub) renew(ctx context.Context) (*frame, error) {
 	f, err := h.produce(ctx)
 	if err != nil {
 		return nil, err
@@ -174,6 +188,9 @@ func (h *hub) follow(subject string) (sub *subscription, leave func(), err error
 		return nil, nil, &models.Error{Kind: models.KindRateLimited, Rule: "At most 5 live streams of one caller, and 200 in all."}
 	}
 	sub = &subscription{subject: subject, frames: make(chan *frame, 1)}
+	if f := h.recent(2 * h.every); f != nil {
+		sub.frames <- f // the first event comes at once
+	}
 	h.subs[sub] = struct{}{}
 	h.perSub[subject]++
 	if h.stop == nil {
@@ -202,7 +219,10 @@ func (h *hub) run(ctx context.Context) {
 	tick := time.NewTicker(h.every)
 	defer tick.Stop()
 	for {
-		if f, err := h.current(ctx); err == nil && ctx.Err() == nil {
+		h.making.Lock()
+		f, err := h.renew(ctx)
+		h.making.Unlock()
+		if err == nil && ctx.Err() == nil {
 			h.publish(f)
 		}
 		select {
@@ -239,7 +259,7 @@ func (s *server) stream(c *gin.Context) {
 	defer leave()
 	end := time.NewTimer(life)
 	defer end.Stop()
-	beat := time.NewTicker(heartbeat)
+	beat := time.NewTicker(heartbeats * s.LiveInterval)
 	defer beat.Stop()
 	w := newEventWriter(c)
 	if w.write("retry: 2000\n\n") != nil {
@@ -258,12 +278,26 @@ func (s *server) stream(c *gin.Context) {
 		case f := <-sub.frames:
 			err = w.write("event: snapshot\ndata: " + string(f.encode(sent)) + "\n\n")
 		case <-beat.C:
+			if s.revoked(c) {
+				return
+			}
 			err = w.write(": still here\n\n")
 		}
 		if err != nil {
 			return
 		}
 	}
+}
+
+// revoked says that the caller may follow no longer. While roles cannot be read, those
+// of the beginning count. Whoever connects again is told, and it is audited.
+func (s *server) revoked(c *gin.Context) bool {
+	if !s.RBAC {
+		return false
+	}
+	who := callOf(c).identity.Subject
+	grants, err := s.Grants.Grants(c.Request.Context(), who, s.now())
+	return err == nil && !s.Policy.Check(access.Request{Subject: who, Roles: grants.Roles, Permission: models.PermissionMonitor}).Allowed()
 }
 
 // eventWriter writes server-sent events, each with a deadline of its own.

@@ -117,7 +117,7 @@ func TestAStreamBeginsWithTheRecentDecisionsAndThenTellsChangesOnly(t *testing.T
 	assert.Nil(t, first.Decisions[0].Evidence)
 	require.Len(t, first.Services, 1)
 	assert.Equal(t, models.OverallHealthy, first.Health.OverallHealth)
-	assert.Equal(t, models.ScopeViewer, p.scopes["Decisions"].Role)
+	assert.Equal(t, models.ScopeViewer, p.scope("Decisions").Role)
 	assert.Empty(t, next(t, events).Decisions, "what did not change is not told again")
 
 	p.mu.Lock()
@@ -178,6 +178,43 @@ func TestAStreamEndsWithItsToken(t *testing.T) {
 	_, events := follow(t, srv.URL, "user:viewer")
 	next(t, events)
 	ended(t, events)
+}
+
+func TestAStreamEndsWhenItsCallersRoleIsTakenAway(t *testing.T) {
+	p := newPlatform()
+	srv := liveServer(t, p, time.Hour)
+	_, events := follow(t, srv.URL, "user:viewer")
+	next(t, events)
+	p.fails("Grants", errors.New("down"))
+	for range 2 * heartbeats {
+		next(t, events) // not being able to ask is no revocation
+	}
+	p.mu.Lock()
+	p.broken = map[string]error{}
+	p.grants = map[string][]models.Role{}
+	p.mu.Unlock()
+	ended(t, events)
+}
+
+func TestEachEventIsANewReadingAndTheFirstComesAtOnce(t *testing.T) {
+	made := 0
+	h := newHub(tick, func(context.Context) (*frame, error) { made++; return &frame{}, nil })
+	sub, leave, err := h.follow("user:viewer")
+	require.NoError(t, err)
+	defer leave()
+	seen := map[*frame]bool{}
+	for range 5 {
+		f := <-sub.frames
+		assert.False(t, seen[f], "the same reading twice")
+		seen[f] = true
+	}
+	h.mu.Lock()
+	h.every = time.Hour // the frame at hand counts as recent, and no tick comes to help
+	h.mu.Unlock()
+	second, leave2, err := h.follow("user:operator")
+	require.NoError(t, err)
+	defer leave2()
+	assert.Len(t, second.frames, 1)
 }
 
 func TestOneCallerHasABoundedNumberOfStreams(t *testing.T) {

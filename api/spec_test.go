@@ -1,8 +1,11 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
+	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -54,6 +57,31 @@ func TestRegisteredRoutesTheTableAndTheSpecificationAreTheSame(t *testing.T) {
 	for _, p := range permissions {
 		assert.True(t, p == "" || slices.Contains(models.Permissions(), p), "%q is known", p)
 	}
+}
+
+func TestTheGuideListsEveryRouteWithItsPermission(t *testing.T) {
+	guide, err := os.ReadFile("../docs/api.md")
+	require.NoError(t, err)
+	call := regexp.MustCompile("`(?:(GET|POST|PUT|DELETE) )?(/[^`]*)`")
+	told := map[string]string{}
+	for line := range strings.Lines(string(guide)) {
+		cells := strings.Split(line, "|")
+		if len(cells) != 5 || !strings.HasPrefix(cells[1], " `") {
+			continue
+		}
+		method := ""
+		for _, m := range call.FindAllStringSubmatch(cells[1], -1) {
+			method = cmp.Or(m[1], method)
+			told[method+" "+base+ginPath(m[2])] = strings.TrimSpace(cells[2])
+		}
+	}
+	want := map[string]string{}
+	for _, r := range routes() {
+		if strings.HasPrefix(r.path, base) {
+			want[r.key()] = cmp.Or(strings.TrimPrefix(string(r.permission), "scalability:"), "public")
+		}
+	}
+	assert.Equal(t, want, told)
 }
 
 // goTypes are the values that the specification describes.

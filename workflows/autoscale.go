@@ -108,7 +108,7 @@ func (a *autoscale) observe(ctx workflow.Context) models.Observation {
 		in.InFlight = a.state.Operation.DecisionID
 	}
 	var obs models.Observation
-	if err := workflow.ExecuteActivity(within(ctx, observeAttempt, observeBudget), observer.Observe, in).Get(ctx, &obs); err != nil {
+	if err := workflow.ExecuteActivity(observing(ctx), observer.Observe, in).Get(ctx, &obs); err != nil {
 		obs = models.Observation{At: workflow.Now(ctx), Gaps: []string{"the observation failed: " + cause(err)}}
 	}
 	switch {

@@ -31,7 +31,7 @@ const (
 	UpdateOverride = "override" // OverrideRequest → ControlAnswer
 )
 
-// Signal of ScaleUp and ScaleDown.
+// SignalSupersede is the signal of ScaleUp and ScaleDown.
 const SignalSupersede = "supersede" // Supersede
 
 // Queries.
@@ -40,7 +40,8 @@ const (
 	QueryExplanation = "explanation" // models.Explanation, the last of Autoscale
 )
 
-// Search attributes, all keywords.
+// SearchAttributeService is the service that a run is about. All search attributes are
+// keywords.
 func SearchAttributeService() temporal.SearchAttributeKeyKeyword {
 	return temporal.NewSearchAttributeKeyKeyword("WedsyncService")
 }

@@ -43,6 +43,14 @@ func within(ctx workflow.Context, attempt, budget time.Duration) workflow.Contex
 	})
 }
 
+// observing has two attempts: an observation that fails is a gap, and the next one is due
+// soon.
+func observing(ctx workflow.Context) workflow.Context {
+	o := workflow.GetActivityOptions(within(ctx, observeAttempt, observeBudget))
+	o.RetryPolicy.MaximumAttempts = 2
+	return workflow.WithActivityOptions(ctx, o)
+}
+
 // ordering is within, but a cancelled order is waited for: whether it was carried out
 // must be known.
 func ordering(ctx workflow.Context, budget time.Duration) workflow.Context {

@@ -52,7 +52,6 @@ type world struct {
 	deaf         bool // operations do not answer to supersede
 	blind        func(at time.Duration) bool
 	unrecorded   func(d models.Decision) error
-	unstarted    bool
 	states       []models.ScalingState
 	shadow       bool
 	interval     int

@@ -1,0 +1,34 @@
+package workflows_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/wedsync/scalability/models"
+	"github.com/wedsync/scalability/workflows"
+)
+
+func TestTheGuideNamesEverythingOfTheContract(t *testing.T) {
+	raw, err := os.ReadFile("../docs/workflows.md")
+	require.NoError(t, err)
+	guide := string(raw)
+	names := []string{
+		workflows.AutoscaleType, workflows.ScaleUpType, workflows.ScaleDownType, workflows.MaintenanceType,
+		workflows.SignalSpike, workflows.SignalReservationChanged, workflows.SignalOperationFinished, workflows.SignalSettings, workflows.SignalSupersede,
+		workflows.UpdatePause, workflows.UpdateResume, workflows.UpdateOverride, workflows.QueryState, workflows.QueryExplanation,
+		workflows.SearchAttributeService().GetName(), workflows.SearchAttributeOutcome().GetName(),
+		workflows.SearchAttributeWeddingDate().GetName(), workflows.SearchAttributeSeverity().GetName(), workflows.MemoSentence,
+	}
+	for _, o := range models.Outcomes() {
+		names = append(names, string(o))
+	}
+	for _, j := range workflows.MaintenanceJobs() {
+		names = append(names, string(j))
+	}
+	for _, n := range names {
+		assert.Contains(t, guide, "`"+n+"`")
+	}
+}

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -136,6 +137,9 @@ func (o *Operator) AwaitReady(ctx context.Context, in AwaitInput) (AwaitResult, 
 		select {
 		case <-ctx.Done():
 			return last, ctx.Err()
+		case <-activity.GetWorkerStopChannel(ctx):
+			// Another worker goes on with the same deadline, at once.
+			return last, fail(models.Unavailable("activities.AwaitReady", errors.New("this worker stops")))
 		case <-time.After(o.Poll):
 		}
 	}

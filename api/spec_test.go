@@ -90,7 +90,7 @@ func goTypes() map[string]any {
 		"models.Health": models.Health{}, "models.ServiceStatus": models.ServiceStatus{}, "models.ScalingState": models.ScalingState{},
 		"models.LiveSnapshot": models.LiveSnapshot{}, "models.DatabaseStatus": models.DatabaseStatus{}, "models.Explanation": models.Explanation{},
 		"models.Candidate": models.Candidate{}, "models.Shaping": models.Shaping{}, "models.Cap": models.Cap{}, "models.Deficit": models.Deficit{},
-		"models.Counterfactual": models.Counterfactual{}, "models.Decision": models.Decision{}, "models.Evidence": models.Evidence{},
+		"models.Counterfactual": models.Counterfactual{}, "models.Approval": models.Approval{}, "models.Flag": models.Flag{}, "models.Cost": models.Cost{}, "models.Decision": models.Decision{}, "models.Evidence": models.Evidence{},
 		"models.Check": models.Check{}, "models.Step": models.Step{}, "models.Measurement": models.Measurement{},
 		"models.CohortStats": models.CohortStats{}, "models.Sample": models.Sample{}, "models.IngestResult": models.IngestResult{},
 		"models.Prediction": models.Prediction{}, "models.PredictionPoint": models.PredictionPoint{}, "models.WeddingShare": models.WeddingShare{},

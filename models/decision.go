@@ -36,6 +36,7 @@ type Candidate struct {
 	N       int      `json:"n"` // replicas this candidate asks for
 	Used    bool     `json:"used"`
 	Why     string   `json:"why,omitempty"`
+	Guests  int      `json:"guests,omitempty"`
 }
 
 // Shaping is a rule that changed, or was asked to change, the raw need.
@@ -58,6 +59,8 @@ type Deficit struct {
 	RPS      float64  `json:"rps"`
 	Cap      string   `json:"cap"`
 	Remedies []string `json:"remedies"`
+	// ETASeconds is how long after a remedy the missing capacity would serve.
+	ETASeconds float64 `json:"etaSeconds,omitempty"`
 }
 
 // Counterfactual is what the published autoscalers would have ordered on the same
@@ -65,6 +68,59 @@ type Deficit struct {
 type Counterfactual struct {
 	HPA *int `json:"hpa,omitempty"`
 	KPA *int `json:"kpa,omitempty"`
+	// StaticFloor is what a schedule would hold that knows the weddings' times and the
+	// load of their busiest moment, as a KEDA cron trigger does.
+	StaticFloor *int `json:"staticFloor,omitempty"`
+}
+
+// FlagLevel says who has to know of a flag. The zero value is for the record.
+type FlagLevel string
+
+// The levels.
+const (
+	FlagNotice  FlagLevel = ""
+	FlagWarning FlagLevel = "warning"
+	FlagPage    FlagLevel = "page"
+)
+
+// Flag is something that a decision found and a person or an alert rule has to know.
+type Flag struct {
+	Name  string    `json:"name"` // e.g. blind, capacity_deficit, downstream_bottleneck
+	Level FlagLevel `json:"level,omitempty"`
+	Text  string    `json:"text"`
+}
+
+// Urgency says how soon a decision has to take effect. The zero value is at leisure.
+type Urgency string
+
+// The urgencies.
+const (
+	UrgencyRoutine Urgency = ""
+	UrgencySoon    Urgency = "soon" // load asks for it, or will
+	UrgencyNow     Urgency = "now"  // people are waiting
+)
+
+// Plan says how a change is carried out. The zero value is none, for a hold.
+type Plan string
+
+// The plans.
+const (
+	PlanNone   Plan = ""
+	PlanSingle Plan = "single" // all at once, verified afterwards
+	PlanWaves  Plan = "waves"  // a few first
+)
+
+// Approval is who has to agree before a decision is carried out.
+type Approval struct {
+	Permission Permission `json:"permission"`
+	Reason     string     `json:"reason"`
+}
+
+// Cost is what a decision does to the bill, in the operator's currency.
+type Cost struct {
+	Hour        float64 `json:"hour"`             // an hour of the desired spec
+	DayForecast float64 `json:"dayForecast"`      // spent today, and the rest of the day (UTC) at the desired spec
+	Budget      float64 `json:"budget,omitempty"` // of the day, or of 24 h at the hour's
 }
 
 // Explanation is the record of one evaluation: every candidate, rule and ceiling with
@@ -92,6 +148,14 @@ type Explanation struct {
 	Counterfactual Counterfactual `json:"counterfactual"`
 	Gaps           []string       `json:"gaps,omitempty"`
 	Text           string         `json:"text"` // the sentence a person reads
+
+	Urgency   Urgency    `json:"urgency,omitempty"`
+	Plan      Plan       `json:"plan,omitempty"`
+	NotBefore *time.Time `json:"notBefore,omitempty"` // of a scale-in that waits: when its hold ends
+	ExpiresAt *time.Time `json:"expiresAt,omitempty"` // of a change: an actuator refuses it later
+	Approval  *Approval  `json:"approval,omitempty"`  // of a change that a person has to agree to
+	Flags     []Flag     `json:"flags,omitempty"`
+	Cost      *Cost      `json:"cost,omitempty"`
 }
 
 // Outcome is how a decision ended. The zero value is open: nothing is claimed yet.

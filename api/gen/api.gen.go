@@ -217,6 +217,9 @@ func (e ListDecisionsParamsOutcome) Valid() bool {
 	}
 }
 
+// Approval Who has to agree before a decision is carried out
+type Approval = models.Approval
+
 // Candidate defines model for Candidate.
 type Candidate = models.Candidate
 
@@ -234,6 +237,9 @@ type CohortStats = models.CohortStats
 
 // ControlResult defines model for ControlResult.
 type ControlResult = models.ControlResult
+
+// Cost What a decision does to the bill, in the operator's currency
+type Cost = models.Cost
 
 // Counterfactual What published autoscalers would have ordered
 type Counterfactual = models.Counterfactual
@@ -284,6 +290,9 @@ type FieldError struct {
 	// Example: NaN
 	Value *string `json:"value,omitempty"`
 }
+
+// Flag defines model for Flag.
+type Flag = models.Flag
 
 // Health Example: {"checkedAt":"2027-06-12T14:00:00Z","database":true,"loadPredictor":true,"overallHealth":"healthy","performanceMonitor":true,"rbacManager":true,"scalingEngine":true}
 type Health = models.Health

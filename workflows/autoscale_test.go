@@ -60,6 +60,19 @@ func TestAnOperationThatDoesNotYieldIsNotOverlapped(t *testing.T) {
 	assert.Greater(t, len(only(got, "supersede")), 2, "it is asked again")
 }
 
+func TestASpikeDoesNotWaitForAnOperationThatIsGone(t *testing.T) {
+	w := newWorld(t)
+	w.every = 1 // so that the operation belongs to another run
+	w.at(41*s, func() { w.load = func(time.Duration) float64 { return 900 }; w.spike(900) })
+	w.at(50*s, func() { clear(w.running) }) // terminated
+	w.at(52*s, func() { w.load = func(time.Duration) float64 { return 1500 }; w.spike(1500) })
+	got := w.run(60 * s)
+	assert.Equal(t, []string{
+		"41.0s start ScaleUp baseline 4 (0 replicas) expected []",
+		"52.0s supersede", "52.0s start ScaleUp baseline 14 (0 replicas) expected [14]",
+	}, only(got, "start", "supersede"))
+}
+
 func TestOrdinaryGrowthWaitsForTheOperationInFlight(t *testing.T) {
 	w := newWorld(t)
 	w.operation = 100300 * time.Millisecond

@@ -12,7 +12,8 @@ import (
 )
 
 // moment is a point of a scale-up from 10 to 40 in three waves at which something
-// happens: in an activity's nth call, or at a time.
+// happens: in an activity's nth call, when it has done its work and its answer is about
+// to be lost, or at a time.
 type moment struct {
 	activity string
 	call     int
@@ -42,11 +43,10 @@ func (s *stage) happen(m moment, f func()) {
 		s.env.RegisterDelayedCallback(f, m.at)
 		return
 	}
-	s.before[m.activity] = func(n int) error {
+	s.after[m.activity] = func(n int) {
 		if n == m.call {
 			f()
 		}
-		return nil
 	}
 }
 

@@ -45,7 +45,7 @@ func table() []rule {
 		{"internal/launch", append([]string{"workflows", "activities"}, adapter...), sdk, "the Temporal client speaks the names of workflows/contract.go and the types of the ports it serves"},
 		{"internal/actuator/fleet", adapter, anything, "an adapter knows no other adapter"},
 		{"internal/actuator/actuatortest", adapter, anything, "one conformance suite for all actuators"},
-		{"internal/simulate", append([]string{"internal/simulate"}, adapter...), nil, "the benchmark decides with the real policies, and touches nothing outside"},
+		{"internal/simulate", append([]string{"internal/simulate"}, adapter...), []string{"gonum.org/v1/gonum", "golang.org/x/sync"}, "the benchmark decides with the real policies, and touches nothing outside"},
 		{"internal/devstack/devstacktest", []string{"internal/devstack"}, anything, "real servers for tests, kept out of the binary"},
 		{"web", nil, nil, "the built dashboard, embedded"},
 		{"cmd", anything, anything, "the only composition root"},

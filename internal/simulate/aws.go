@@ -62,7 +62,7 @@ func (a *awsPredictive) track(v View) {
 		a.points = a.points[1:]
 	}
 	per := v.Service.CapacityRPS * a.goal
-	standing := per * float64(max(1, a.standing(v)))
+	standing := per * float64(max(1, v.Spec)) // what is on its way counts: it is not ordered again
 	if last := tail(a.points, awsUpPoints); len(last) == awsUpPoints && all(last, func(x float64) bool { return x > standing }) {
 		a.reactive = max(a.reactive, ceil(load/per))
 	}
@@ -74,10 +74,6 @@ func (a *awsPredictive) track(v View) {
 		a.reactive = min(a.reactive, ceil(most/per))
 	}
 }
-
-// standing is what the alarm's metric is divided by: what serves now. What is on its way
-// counts, so that a group that warms up is not grown again.
-func (a *awsPredictive) standing(v View) int { return v.Spec }
 
 // predicted is the capacity that the forecast asks for now: that of this hour, and of the
 // next one from five minutes before it.

@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"time"
@@ -17,7 +18,7 @@ func Run(s Scenario, a Autoscaler) Result {
 		s: &s, a: a, plant: newPlant(&s), metrics: newMetrics(s.History, len(s.Load)),
 		rng: rand.New(rand.NewPCG(s.Seed, 0x0de12)), //nolint:gosec // a model needs a repeatable draw, not a secret one
 	}
-	r.view = View{Service: s.Service, DatabaseConnections: s.DatabaseConnections, Calendar: s.Faults.Calendar.Apply(s.Calendar), Metrics: r.metrics}
+	r.view = View{Service: s.Service, DatabaseConnections: s.DatabaseConnections, Calendar: s.Faults.Calendar.Apply(s.Calendar, s.Start), Metrics: r.metrics}
 	r.score = newScore(&s, a)
 	r.play()
 	return r.score.result(r.plant)
@@ -111,3 +112,13 @@ func scramble(x uint64) uint64 {
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return x ^ x>>31
 }
+
+// static never changes: provisioning for the peak.
+type static struct{ n int }
+
+// NewStatic keeps n replicas.
+func NewStatic(n int) Autoscaler { return static{n} }
+
+func (s static) Name() string            { return fmt.Sprintf("static %d", s.n) }
+func (s static) Interval() time.Duration { return time.Hour }
+func (s static) Desired(View) int        { return s.n }

@@ -91,21 +91,24 @@ type Outage struct {
 	ReturnFactor  float64
 }
 
-// Apply gives the calendar as a policy sees it.
-func (f CalendarFault) Apply(calendar []Window) []Window {
-	if f.Missing {
-		return nil
-	}
+// Apply gives the calendar as a policy sees it. Windows that ended before the start are
+// known as they were.
+func (f CalendarFault) Apply(calendar []Window, start time.Time) []Window {
 	if f == (CalendarFault{}) {
 		return calendar
 	}
-	seen := make([]Window, len(calendar))
-	for i, w := range calendar {
-		w.Start, w.End = w.Start.Add(f.Shift), w.End.Add(f.Shift)
-		if f.Guests > 0 {
-			w.Guests = int(float64(w.Guests)*f.Guests + 0.5)
+	seen := make([]Window, 0, len(calendar))
+	for _, w := range calendar {
+		if w.End.After(start) {
+			if f.Missing {
+				continue
+			}
+			w.Start, w.End = w.Start.Add(f.Shift), w.End.Add(f.Shift)
+			if f.Guests > 0 {
+				w.Guests = int(float64(w.Guests)*f.Guests + 0.5)
+			}
 		}
-		seen[i] = w
+		seen = append(seen, w)
 	}
 	return seen
 }

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/wedsync/scalability/models"
 )
 
@@ -58,15 +56,13 @@ func (m *Maintainer) KeepPartitions(ctx context.Context, in RetentionInput) (Rep
 	return Report{Changed: changed}, nil
 }
 
-// SnapshotHealth keeps the health of this moment.
+// SnapshotHealth keeps the health of this moment. The ID is made from the minute, so that a
+// repetition does not keep it twice.
 func (m *Maintainer) SnapshotHealth(ctx context.Context) (Report, error) {
 	now := m.Now()
 	h := m.Health.Health(ctx, now)
-	id, err := uuid.NewV7()
-	if err != nil {
-		return Report{}, fmt.Errorf("activities.SnapshotHealth: %w", err)
-	}
-	err = m.Snapshots.SaveHealthSnapshot(ctx, models.HealthSnapshot{ID: id.String(), At: now, Overall: h.OverallHealth, Health: h})
+	id := madeID("health", now.UTC().Format("2006-01-02T15:04Z"))
+	err := m.Snapshots.SaveHealthSnapshot(ctx, models.HealthSnapshot{ID: id, At: now, Overall: h.OverallHealth, Health: h})
 	return Report{Changed: []string{string(h.OverallHealth)}}, fail(err)
 }
 

@@ -146,6 +146,15 @@ func TestHealthIsKeptAsItIsSeen(t *testing.T) {
 	assert.Equal(t, now, d.snapshots[0].At)
 	assert.Equal(t, models.OverallUnhealthy, d.snapshots[0].Overall)
 	assert.True(t, d.snapshots[0].Health.Database)
+	m := maintainer(d, nil)
+	m.Now = func() time.Time { return now.Add(59 * time.Second) }
+	_, err = m.SnapshotHealth(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, d.snapshots[0].ID, d.snapshots[1].ID, "a repetition within the minute is the same snapshot")
+	m.Now = func() time.Time { return now.Add(time.Minute) }
+	_, err = m.SnapshotHealth(t.Context())
+	require.NoError(t, err)
+	assert.NotEqual(t, d.snapshots[0].ID, d.snapshots[2].ID)
 	d.fails = map[string]error{"snapshot": errAway}
 	_, err = maintainer(d, nil).SnapshotHealth(t.Context())
 	assert.Equal(t, models.KindUnavailable, activities.KindOf(err))

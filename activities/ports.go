@@ -61,6 +61,12 @@ type StateWriter interface {
 	SaveScalingState(ctx context.Context, s models.ScalingState) error
 }
 
+// EvaluationWriter keeps the last evaluation of a service and adds it to those before, both
+// or neither. One of the same service and time is added once.
+type EvaluationWriter interface {
+	SaveEvaluation(ctx context.Context, s models.ScalingState, e models.Evaluation) error
+}
+
 // OperationFinder says whether a decision's operation workflow is open, closed or was
 // never started.
 type OperationFinder interface {

@@ -2,9 +2,14 @@ package activities
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/wedsync/scalability/models"
+	"github.com/wedsync/scalability/policies/scaling"
 )
 
 // Recorder keeps decisions, their outcomes and the last evaluation of each service.
@@ -12,6 +17,9 @@ type Recorder struct {
 	Decisions DecisionWriter
 	States    StateWriter
 	Audit     Auditor
+	// Evaluations keeps each evaluation with its inputs; nil: only the last one of each
+	// service is kept.
+	Evaluations EvaluationWriter
 	// OnState hears of each evaluation and OnOutcome of each closed decision, to count
 	// them; both may be nil.
 	OnState   func(models.ScalingState)
@@ -37,10 +45,12 @@ type CloseInput struct {
 }
 
 // CloseDecision keeps an outcome; the first one of a decision counts. A change of
-// capacity is audited before it, so that no closed change is without its entry.
+// capacity is audited before it, so that no closed change is without its entry; the entry
+// has an ID of its own making, so that a repetition adds none.
 func (r *Recorder) CloseDecision(ctx context.Context, in CloseInput) error {
 	if in.Changed {
 		err := r.Audit.Record(ctx, models.AuditEntry{
+			ID: madeID("capacity.change", in.Report.DecisionID, string(in.Report.Outcome)),
 			At: in.Report.FinishedAt, Actor: in.Actor, Action: "capacity.change",
 			Object:   "service/" + string(in.Service) + "/decision/" + in.Report.DecisionID,
 			Decision: models.AuditAllow, Rule: string(in.Report.Outcome),
@@ -59,13 +69,65 @@ func (r *Recorder) CloseDecision(ctx context.Context, in CloseInput) error {
 	return nil
 }
 
-// SaveState keeps the last evaluation of a service.
-func (r *Recorder) SaveState(ctx context.Context, s models.ScalingState) error {
-	if err := r.States.SaveScalingState(ctx, s); err != nil {
+// StateInput is an evaluation as everybody may see it, and what it was made from.
+type StateInput struct {
+	models.ScalingState
+	Inputs *scaling.Inputs `json:"inputs,omitempty"` // nil: of a workflow that began before they were kept
+}
+
+// SaveState keeps the last evaluation of a service, and adds it with its inputs to those
+// before.
+func (r *Recorder) SaveState(ctx context.Context, in StateInput) error {
+	if err := r.saveState(ctx, in); err != nil {
 		return fail(err)
 	}
 	if r.OnState != nil {
-		r.OnState(s)
+		r.OnState(in.ScalingState)
 	}
 	return nil
 }
+
+func (r *Recorder) saveState(ctx context.Context, in StateInput) error {
+	if r.Evaluations == nil || in.Inputs == nil || in.Explanation == nil {
+		return r.States.SaveScalingState(ctx, in.ScalingState)
+	}
+	e, err := evaluation(*in.Inputs, *in.Explanation)
+	if err != nil {
+		return err
+	}
+	return r.Evaluations.SaveEvaluation(ctx, in.ScalingState, e)
+}
+
+// evaluation makes the record of one evaluation.
+func evaluation(in scaling.Inputs, e models.Explanation) (models.Evaluation, error) {
+	const op = "activities.SaveState"
+	made, err := json.Marshal(e)
+	if err != nil {
+		return models.Evaluation{}, fmt.Errorf("%s: %w", op, err)
+	}
+	from, err := json.Marshal(in)
+	if err != nil {
+		return models.Evaluation{}, fmt.Errorf("%s: %w", op, err)
+	}
+	row := models.Evaluation{
+		Service: e.Service, At: e.At, DecisionID: e.DecisionID, Policy: e.PolicyVersion, InputsHash: e.InputsHash, Mode: e.Mode,
+		Ready: e.Ready, Pending: e.Pending, Raw: e.Raw, Desired: e.Desired, Class: e.Class, Direction: e.Direction,
+		CostPerReplicaHour: in.Observation.Service.CostPerReplicaHour, Text: e.Text, Explanation: made, Inputs: from,
+	}
+	if in.Observation.Replicas != nil {
+		row.Spec = &e.Current
+	}
+	return row, nil
+}
+
+// madeID gives a thing that is made from others the same ID each time.
+func madeID(of ...string) string {
+	name, err := json.Marshal(of) // no two lists read alike
+	if err != nil {
+		return "" // a list of strings always marshals; without an ID one is drawn
+	}
+	return uuid.NewSHA1(ourIDs(), name).String()
+}
+
+// ourIDs is the name space of the IDs that are made here.
+func ourIDs() uuid.UUID { return uuid.MustParse("5f0d2f61-9a0b-4f5e-9c0c-2f3c0b7a4e11") }

@@ -2,6 +2,9 @@ package activities_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"testing"
@@ -12,6 +15,7 @@ import (
 
 	"github.com/wedsync/scalability/activities"
 	"github.com/wedsync/scalability/models"
+	"github.com/wedsync/scalability/policies/scaling"
 )
 
 // ledger notes in order what was written, and fails what fails names.
@@ -20,6 +24,8 @@ type ledger struct {
 	fails   map[string]error
 	reports []models.OutcomeReport
 	entries []models.AuditEntry
+
+	evaluations []models.Evaluation
 }
 
 func (l *ledger) write(what string) error {
@@ -47,6 +53,11 @@ func (l *ledger) SaveScalingState(context.Context, models.ScalingState) error {
 	return l.write("state")
 }
 
+func (l *ledger) SaveEvaluation(_ context.Context, _ models.ScalingState, e models.Evaluation) error {
+	l.evaluations = append(l.evaluations, e)
+	return l.write("evaluation")
+}
+
 func (l *ledger) Record(_ context.Context, e models.AuditEntry) error {
 	l.entries = append(l.entries, e)
 	return l.write("audit")
@@ -72,11 +83,70 @@ func TestAChangeIsAuditedBeforeItIsClosed(t *testing.T) {
 	l := &ledger{}
 	require.NoError(t, recorder(l).CloseDecision(t.Context(), closing(true)))
 	assert.Equal(t, []string{"audit", "outcome", "counted outcome"}, l.wrote)
+	require.Len(t, l.entries, 1)
+	assert.Len(t, l.entries[0].ID, 36)
 	assert.Equal(t, []models.AuditEntry{{
-		At: now, Actor: "svc:autoscale", Action: "capacity.change", Object: "service/api/decision/d1", Decision: models.AuditAllow,
+		ID: l.entries[0].ID, At: now, Actor: "svc:autoscale", Action: "capacity.change", Object: "service/api/decision/d1", Decision: models.AuditAllow,
 		Rule: "verified", RequestID: "d1", Context: map[string]string{"reason": "served as well"},
 	}}, l.entries)
 	assert.Equal(t, []models.OutcomeReport{closing(true).Report}, l.reports)
+}
+
+func TestARepeatedCloseIsTheSameAuditEntry(t *testing.T) {
+	l := &ledger{fails: map[string]error{"outcome": errAway}}
+	r := recorder(l)
+	require.Error(t, r.CloseDecision(t.Context(), closing(true)))
+	l.fails = nil
+	require.NoError(t, r.CloseDecision(t.Context(), closing(true)))
+	other := closing(true)
+	other.Report.Outcome = models.OutcomeRolledBack
+	require.NoError(t, r.CloseDecision(t.Context(), other))
+	require.Len(t, l.entries, 3)
+	assert.Equal(t, l.entries[0], l.entries[1], "same ID, same time: the log keeps it once")
+	assert.NotEqual(t, l.entries[0].ID, l.entries[2].ID, "another outcome is another entry")
+}
+
+// A decision is made, travels to the recorder as JSON and is kept: what is kept hashes to
+// what the decision says it was made from.
+func TestAnEvaluationIsKeptWithWhatItWasMadeFrom(t *testing.T) {
+	p := steady()
+	obs, err := p.observer().Observe(t.Context(), activities.ObserveInput{Service: models.ServiceAPI})
+	require.NoError(t, err)
+	in := scaling.Inputs{Now: now, Observation: obs, Spike: &models.Spike{Service: models.ServiceAPI, SeenAt: now, FirstSampleAt: now, RPS: 900.1}}
+	made, err := activities.Decider{}.Decide(t.Context(), in)
+	require.NoError(t, err)
+	made.Explanation.DecisionID = "d1"
+
+	raw, err := json.Marshal(activities.StateInput{ScalingState: models.ScalingState{Service: models.ServiceAPI, Spec: 4, Explanation: &made.Explanation}, Inputs: &in})
+	require.NoError(t, err)
+	var sent activities.StateInput
+	require.NoError(t, json.Unmarshal(raw, &sent))
+	l := &ledger{}
+	r := recorder(l)
+	r.Evaluations = l
+	require.NoError(t, r.SaveState(t.Context(), sent))
+	assert.Equal(t, []string{"evaluation", "counted state"}, l.wrote, "the state is kept with it, in one transaction")
+	require.Len(t, l.evaluations, 1)
+	e := l.evaluations[0]
+	assert.Equal(t, []any{models.ServiceAPI, now, "d1", made.Explanation.Desired, 4}, []any{e.Service, e.At, e.DecisionID, e.Desired, *e.Spec})
+	sum := sha256.Sum256(e.Inputs)
+	assert.Equal(t, e.InputsHash, "sha256:"+hex.EncodeToString(sum[:]))
+	want, err := json.Marshal(made.Explanation)
+	require.NoError(t, err)
+	assert.Equal(t, string(want), string(e.Explanation), "byte by byte")
+
+	sent.Inputs.Observation.Replicas = nil
+	require.NoError(t, r.SaveState(t.Context(), sent))
+	assert.Nil(t, l.evaluations[1].Spec, "what could not be read is not known")
+}
+
+func TestAnEvaluationOfAnOlderWorkflowIsKeptAsAState(t *testing.T) {
+	l := &ledger{}
+	r := recorder(l)
+	r.Evaluations = l
+	require.NoError(t, r.SaveState(t.Context(), activities.StateInput{ScalingState: models.ScalingState{Explanation: &models.Explanation{}}}))
+	require.NoError(t, r.SaveState(t.Context(), activities.StateInput{Inputs: &scaling.Inputs{}}), "nothing was decided")
+	assert.Equal(t, []string{"state", "counted state", "state", "counted state"}, l.wrote)
 }
 
 func TestADecisionThatChangedNothingIsNotAudited(t *testing.T) {
@@ -96,7 +166,7 @@ func TestWhatWasNotWrittenIsNotCounted(t *testing.T) {
 	l := &ledger{fails: map[string]error{"outcome": errAway, "state": errAway, "decision": errAway}}
 	r := recorder(l)
 	require.Error(t, r.CloseDecision(t.Context(), closing(true)))
-	require.Error(t, r.SaveState(t.Context(), models.ScalingState{}))
+	require.Error(t, r.SaveState(t.Context(), activities.StateInput{}))
 	require.Error(t, r.RecordDecision(t.Context(), models.Decision{}))
 	assert.Equal(t, []string{"audit"}, l.wrote)
 }
@@ -105,7 +175,7 @@ func TestCountingIsOptional(t *testing.T) {
 	l := &ledger{}
 	r := &activities.Recorder{Decisions: l, States: l, Audit: l}
 	require.NoError(t, r.RecordDecision(t.Context(), models.Decision{}))
-	require.NoError(t, r.SaveState(t.Context(), models.ScalingState{}))
+	require.NoError(t, r.SaveState(t.Context(), activities.StateInput{}))
 	require.NoError(t, r.CloseDecision(t.Context(), closing(false)))
 	assert.Equal(t, []string{"decision", "state", "outcome"}, l.wrote)
 }

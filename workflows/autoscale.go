@@ -76,6 +76,7 @@ type evaluation struct {
 	now         time.Time
 	obs         models.Observation
 	spike       *models.Spike
+	inputs      scaling.Inputs // that was decided on
 	explanation models.Explanation
 	request     *models.DecisionRequest // that the decision takes up
 	launched    *models.Decision
@@ -139,7 +140,7 @@ func (a *autoscale) decide(ctx workflow.Context, ev *evaluation) bool {
 		workflow.GetLogger(ctx).Error("no decision", "service", a.in.Service, "error", err)
 		return false
 	}
-	a.state.Policy, ev.explanation = res.State, res.Explanation
+	a.state.Policy, ev.explanation, ev.inputs = res.State, res.Explanation, in
 	return true
 }
 
@@ -157,7 +158,7 @@ func (a *autoscale) keep(ctx workflow.Context, ev *evaluation) {
 	if a.state.Operation != nil {
 		row.Operation = a.state.Operation.DecisionID
 	}
-	if err := workflow.ExecuteActivity(within(ctx, recordAttempt, recordBudget), recorder.SaveState, row).Get(ctx, nil); err != nil {
+	if err := workflow.ExecuteActivity(within(ctx, recordAttempt, recordBudget), recorder.SaveState, activities.StateInput{ScalingState: row, Inputs: &ev.inputs}).Get(ctx, nil); err != nil {
 		workflow.GetLogger(ctx).Warn("the evaluation could not be kept", "service", a.in.Service, "error", err)
 	}
 	if e.Direction == a.state.Told && a.state.Iteration > 1 {

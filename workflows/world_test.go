@@ -259,7 +259,8 @@ func (w *world) close(_ context.Context, in activities.CloseInput) error {
 	return nil
 }
 
-func (w *world) save(_ context.Context, s models.ScalingState) error {
+func (w *world) save(_ context.Context, in activities.StateInput) error {
+	s := in.ScalingState
 	w.note("state %d of %d %s%s", s.Spec, s.Desired, s.Explanation.Class, map[bool]string{true: " paused", false: ""}[s.Paused])
 	w.mu.Lock()
 	defer w.mu.Unlock()

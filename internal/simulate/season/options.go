@@ -13,8 +13,8 @@ type Options struct {
 	Seed  uint64
 
 	WeddingsPerYear float64 // 1200: about 25 on a Saturday in September
-	BaseRPS         float64 // 400: mean load of the platform without weddings, requests per second
-	RPSPerGuest     float64 // 0.6: requests per second of one active guest at the busiest moment
+	BaseRPS         float64 // 300: mean load of the platform without weddings, requests per second
+	RPSPerGuest     float64 // 2.6: requests per second of one active guest at the busiest moment
 }
 
 // Bounds of a season: what a machine's memory holds as one count per second.
@@ -25,10 +25,10 @@ func (o Options) withDefaults() Options {
 		o.WeddingsPerYear = 1200
 	}
 	if o.BaseRPS == 0 {
-		o.BaseRPS = 400
+		o.BaseRPS = 300
 	}
 	if o.RPSPerGuest == 0 {
-		o.RPSPerGuest = 0.6
+		o.RPSPerGuest = 2.6
 	}
 	return o
 }

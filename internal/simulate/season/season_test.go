@@ -91,7 +91,7 @@ func TestTheCalendarInformsAndDoesNotGiveAway(t *testing.T) {
 	planned.rate = slices.Clone(quiet.rate)
 	for _, w := range s.Weddings {
 		w.late, w.active = 0, float64(w.Guests)*turnOutMean
-		planned.opts.RPSPerGuest = 0.6
+		planned.opts.RPSPerGuest = 2.6
 		planned.celebrate(w, perSecond())
 	}
 	var real, plan []float64

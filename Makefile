@@ -41,7 +41,7 @@ test: deps ## Run all tests but the end-to-end ones, with the race detector
 .PHONY: e2e
 e2e: deps build ## Run the end-to-end tests against a real stack on loopback
 	@$(MAKE) -s tool-gotestsum
-	$(TOOLS)/gotestsum --format testname -- -tags e2e -count 1 -timeout 40m ./e2e/...
+	$(TOOLS)/gotestsum --format standard-verbose -- -tags e2e -count 1 -timeout 40m ./e2e/...
 
 .PHONY: check
 check: fmt-check lint workflowcheck generate-check vuln test ## What CI runs before the end-to-end tests

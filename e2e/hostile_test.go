@@ -99,7 +99,8 @@ func TestBadCallsAreRefusedByName(t *testing.T) {
 			if c.body != "" {
 				in = json.RawMessage(c.body)
 			}
-			status, body := 0, ""
+			var status int
+			var body string
 			if json.Valid([]byte(c.body)) || c.body == "" {
 				status, body = s.call(t, "admin", c.method, "/api/scalability"+c.path, in, nil)
 			} else {

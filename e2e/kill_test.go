@@ -37,10 +37,10 @@ func TestAWorkerKilledAtTenPointsOfAScaleUpFinishesIt(t *testing.T) {
 		switch d.Outcome {
 		case models.OutcomeVerified:
 			assert.Equal(t, spec+1, now.Spec, "killed after %s", after)
-			assert.EqualValues(t, 1, orders, "killed after %s: one change is one order", after)
+			assert.Equal(t, 1, orders, "killed after %s: one change is one order", after)
 		case models.OutcomeRolledBack:
 			assert.GreaterOrEqual(t, now.Spec, spec, "killed after %s", after)
-			assert.EqualValues(t, 2, orders, "killed after %s: an order and its way back", after)
+			assert.Equal(t, 2, orders, "killed after %s: an order and its way back", after)
 		default:
 			assert.Fail(t, "neither verified nor rolled back", "killed after %s: %s: %s", after, d.Outcome, d.OutcomeReason)
 		}

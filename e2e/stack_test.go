@@ -209,14 +209,6 @@ func (s *stack) decisions(t *testing.T, service string, limit int) []models.Deci
 	return page.Items
 }
 
-func (s *stack) decision(t *testing.T, id string) models.Decision {
-	t.Helper()
-	var d models.Decision
-	status, body := s.call(t, "admin", http.MethodGet, "/api/scalability/decisions/"+id, nil, &d)
-	require.Equal(t, 200, status, body)
-	return d
-}
-
 // settled waits until a decision has an outcome.
 func (s *stack) settled(t *testing.T, id string, within time.Duration) models.Decision {
 	t.Helper()

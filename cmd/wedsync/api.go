@@ -41,7 +41,7 @@ Several may run side by side. "wedsync config" shows the configuration in effect
 func (s *parts) runAPI(ctx context.Context) error {
 	engine := s.ingestEngine()
 	checker := s.healthChecker(engine.Check)
-	handler, err := s.apiHandler(engine, checker)
+	handler, err := s.apiHandler(engine, checker) //nolint:contextcheck // what it opens ends with close, not with this context
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // version is set by the build: -ldflags "-X main.version=…".
-var version = "development" //nolint:gochecknoglobals // the linker can only set a variable
+var version = "development"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -58,7 +58,7 @@ func open(ctx context.Context, p config.Process) (*parts, error) {
 	s := &parts{cfg: cfg, log: log, registry: telemetry.NewRegistry(string(p))}
 	for _, step := range []func(context.Context, string) error{s.openTracing, s.openStores, s.openAudit, s.openTemporal} {
 		if err := step(ctx, string(p)); err != nil {
-			return nil, errors.Join(err, s.close())
+			return nil, errors.Join(err, s.close()) //nolint:contextcheck // closing outlives the context of the start
 		}
 	}
 	s.predict = predictor.New(predictor.Options{

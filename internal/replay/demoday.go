@@ -76,11 +76,11 @@ func guestLoad(h float64) float64 {
 	case h < -2 || h > 6:
 		return 0
 	case h < 0:
-		return demoPerHead * math.Pow(1+h/2, 2)
+		return demoPerHead * (1 + h/2) * (1 + h/2)
 	case h < 2:
 		return demoPerHead * (1 - 0.15*h)
 	default:
-		return demoPerHead * 0.7 * math.Pow(1-(h-2)/4, 2)
+		return demoPerHead * 0.7 * (1 - (h-2)/4) * (1 - (h-2)/4)
 	}
 }
 

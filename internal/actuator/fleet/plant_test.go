@@ -110,8 +110,9 @@ func TestTheSameSeedAndCallsGiveTheSameRun(t *testing.T) {
 		v := view(t, p)
 		return []any{v, measure(t, p, nil, 30)}
 	}
-	assert.Equal(t, story(7, 100*time.Millisecond), story(7, 100*time.Millisecond))
-	assert.Equal(t, story(7, 100*time.Millisecond), story(7, 5*time.Second), "how often it is stepped does not matter")
+	first, again := story(7, 100*time.Millisecond), story(7, 100*time.Millisecond)
+	assert.Equal(t, first, again)
+	assert.Equal(t, first, story(7, 5*time.Second), "how often it is stepped does not matter")
 	assert.NotEqual(t, story(7, time.Second), story(8, time.Second))
 }
 
@@ -249,9 +250,9 @@ func TestFaultsEnd(t *testing.T) {
 	_, second := p.callFault(models.ServiceAPI, FaultApplyError)
 	_, third := p.callFault(models.ServiceAPI, FaultApplyError)
 	assert.Equal(t, models.KindUnavailable, models.KindOf(first))
-	assert.NoError(t, other)
+	require.NoError(t, other)
 	require.Error(t, second)
-	assert.NoError(t, third, "used up")
+	require.NoError(t, third, "used up")
 	p.Step(began.Add(11 * time.Second))
 	assert.Empty(t, view(t, p).Faults)
 	order(t, p, 6)
@@ -332,7 +333,7 @@ func TestAStandingFleetReportsNothing(t *testing.T) {
 	assert.Equal(t, p.Now(), at)
 	assert.NotEmpty(t, some)
 	for _, s := range some {
-		assert.NoError(t, models.ValidateMetricValue("value", s.Metric, s.Value))
+		require.NoError(t, models.ValidateMetricValue("value", s.Metric, s.Value))
 	}
 	_, late := p.Samples(p.Now().Add(3 * time.Second))
 	assert.Empty(t, late)

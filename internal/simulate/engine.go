@@ -2,7 +2,19 @@ package simulate
 
 import (
 	"fmt"
+	"math"
 	"time"
+
+	"github.com/wedsync/scalability/models"
+	"github.com/wedsync/scalability/policies/scaling"
+)
+
+const (
+	engineProbe  = 2  // seconds between two looks of the probe
+	engineLoop   = 30 // seconds between two evaluations in calm
+	enginePanic  = 6  // seconds between them in a panic: 5, on the probe's beat
+	engineLag    = 1  // seconds from the end of a second until its sample can be read
+	shrinkRounds = 2  // measurements that judge a scale-in
 )
 
 // EngineOptions chooses how our engine is run.
@@ -11,18 +23,49 @@ type EngineOptions struct {
 	Calendar bool
 	// Target is the share of κ to run at; 0 takes the service's own.
 	Target float64
+	// NoForecast leaves the predictor out.
+	NoForecast bool
+	// Mode is what the platform is in: on a wedding day the policy is more careful.
+	Mode models.Mode
+	// Unverified lets an order be followed by the next one at once. The product verifies
+	// each change: until it has, only a spike or a floor may ask for more.
+	Unverified bool
+	// Observe is told of every decision with its inputs. It must not keep what the
+	// observation points to.
+	Observe func(in scaling.Inputs, e models.Explanation)
 }
 
-// engine runs policies/scaling as the product does.
+// engine runs policies/scaling as the product does: a loop of 30 s, a probe that looks
+// for spikes each 2 s and has them decided on at once, and one change at a time that is
+// verified before ordinary growth asks for the next.
 type engine struct {
-	o    EngineOptions
-	name string
-	goal float64
+	o       EngineOptions
+	name    string
+	service models.Service
+	state   scaling.State
+	due     int // second of the next evaluation
+	op      operation
+	sight   sight
+	guests  *guests   // nil without a calendar
+	oracle  *forecast // nil without a predictor
+
+	deficit bool // the last decision had one
+	begun   int
+	decided int
+}
+
+// operation is a change in flight.
+type operation struct {
+	running  bool
+	up       bool
+	target   int
+	started  int
+	verified int // second at which it ends; 0 until its replicas are ready
 }
 
 // NewEngine is our own engine.
 func NewEngine(o EngineOptions) Autoscaler {
-	e := &engine{o: o, name: "engine", goal: o.Target}
+	e := &engine{o: o, name: "engine"}
 	if !o.Calendar {
 		e.name = "engine without calendar"
 	}
@@ -33,17 +76,102 @@ func NewEngine(o EngineOptions) Autoscaler {
 }
 
 func (e *engine) Name() string            { return e.name }
-func (e *engine) Interval() time.Duration { return 2 * time.Second }
-func (e *engine) target() float64         { return e.goal }
+func (e *engine) Interval() time.Duration { return engineProbe * time.Second }
+func (e *engine) target() float64         { return e.service.Policy.TargetUtilisation }
+func (e *engine) deficits() int           { return e.begun }
+func (e *engine) decisions() int          { return e.decided }
 
 func (e *engine) begin(s Scenario) {
-	if e.o.Target <= 0 {
-		e.goal = s.Service.Policy.TargetUtilisation
+	*e = engine{o: e.o, name: e.name, service: s.Service, due: int(scramble(s.Seed) % engineLoop)} //nolint:gosec // below 30
+	if p := &e.service.Policy; e.o.Target > 0 {
+		p.TargetUtilisation = e.o.Target
+		p.PanicUtilisation = math.Max(p.PanicUtilisation, e.o.Target)
+	}
+	if e.o.Calendar {
+		e.guests = newGuests(s.Start)
+	}
+	if !e.o.NoForecast {
+		e.oracle = newForecast(scaling.Lead(s.Service), e.guests)
 	}
 }
 
-// Desired is a placeholder for the real decision.
+// Desired is a look of the probe, and an evaluation when one is due.
 func (e *engine) Desired(v View) int {
-	rate, _ := v.Metrics.Mean(Throughput, 60, 1)
-	return bounded(v.Service, ceil(rate/(v.Service.CapacityRPS*e.goal)))
+	e.settle(v)
+	spike := probe(v, e.service.Policy)
+	if spike == nil && v.Second < e.due {
+		return v.Spec
+	}
+	in := scaling.Inputs{
+		Now: v.Now, Observation: e.observe(v), Spike: spike, State: e.state, InFlight: e.op.running,
+	}
+	out, state := scaling.Decide(in)
+	e.state = state
+	e.due = v.Second + e.pace(v)
+	e.count(out)
+	if e.o.Observe != nil {
+		e.o.Observe(in, out)
+	}
+	return e.act(v, out, spike != nil)
+}
+
+// pace is the time to the next evaluation.
+func (e *engine) pace(v View) int {
+	if p := e.state.PanicUntil; p != nil && v.Now.Before(*p) {
+		return enginePanic
+	}
+	return engineLoop
+}
+
+// count counts the decisions, and the times at which a ceiling began to bind.
+func (e *engine) count(out models.Explanation) {
+	e.decided++
+	if out.Deficit != nil && !e.deficit {
+		e.begun++
+	}
+	e.deficit = out.Deficit != nil
+}
+
+// act orders what was decided, unless a change in flight is to be verified first.
+func (e *engine) act(v View, out models.Explanation, spike bool) int {
+	if out.Desired == v.Spec {
+		return v.Spec
+	}
+	up := out.Desired > v.Spec
+	if !e.o.Unverified && e.op.running && !e.outgrown(out, up, spike) {
+		return v.Spec
+	}
+	e.op = operation{running: true, up: up, target: out.Desired, started: v.Second}
+	return out.Desired
+}
+
+// outgrown says whether a change in flight gives way: a scale-in to any growth, growth to
+// a spike or a floor that needs more than its target.
+func (e *engine) outgrown(out models.Explanation, up, spike bool) bool {
+	if !up || out.Desired <= e.op.target {
+		return false
+	}
+	return !e.op.up || spike || out.Class == models.ClassPanic || out.Class == models.ClassFloor
+}
+
+// settle ends the change in flight: when its replicas are ready, soaked and measured, or
+// at its deadline.
+func (e *engine) settle(v View) {
+	op, p := &e.op, e.service.Policy
+	if !op.running {
+		return
+	}
+	if op.verified == 0 && v.Ready >= v.Spec {
+		rounds := p.Measurements
+		if !op.up {
+			rounds = shrinkRounds
+		}
+		op.verified = v.Second + p.SoakSeconds + rounds*p.MeasurementIntervalSeconds
+	}
+	if op.verified > 0 && v.Second >= op.verified || v.Second-op.started >= p.OperationDeadlineSeconds {
+		if op.up {
+			e.due = min(e.due, v.Second) // more may be needed at once
+		}
+		op.running = false
+	}
 }

@@ -162,8 +162,8 @@ func (c *score) result(p *plant) Result {
 	out.Retried = p.totals.retried - c.begun.retried
 	out.Waiting = p.waiting
 	out.P999WaitSeconds = percentile(c.waits, 0.999)
-	if d, ok := c.a.(interface{ deficits() int }); ok {
-		out.Deficits = d.deficits()
+	if d, ok := c.a.(accountable); ok {
+		out.Deficits, out.Evaluations = d.deficits(), d.decisions()
 	}
 	return out
 }

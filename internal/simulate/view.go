@@ -23,6 +23,13 @@ type beginner interface{ begin(s Scenario) }
 // targeted is a policy that runs replicas at a share of their capacity.
 type targeted interface{ target() float64 }
 
+// accountable is a policy that counts for itself what Run cannot see: how often it
+// decided, and how often it said that a ceiling binds.
+type accountable interface {
+	deficits() int
+	decisions() int
+}
+
 // View is what a policy may see at a tick.
 type View struct {
 	Now      time.Time

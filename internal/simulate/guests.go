@@ -1,0 +1,274 @@
+package simulate
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/wedsync/scalability/models"
+)
+
+const (
+	slotMinutes  = 5    // of the kernel's steps
+	kernelFrom   = -120 // minutes from the ceremony to the first step
+	kernelUntil  = 480  // and to the end of the last
+	kernelSteps  = (kernelUntil - kernelFrom) / slotMinutes
+	fitDays      = 56        // of load that a fit looks back on
+	fitEvery     = 7 * 86400 // seconds between two fits
+	fitSweeps    = 25        // of the descent
+	fitWeddings  = 10        // fewer past ones teach nothing
+	fitPrior     = 6.0       // samples' worth of trust that weekdays are alike
+	assumedGuest = 2.6       // requests per second of one guest at the busiest moment, before anything is learned
+	hoursOfWeek  = 7 * 24
+	perSlotHour  = 60 / slotMinutes
+	slotsOfDay   = 24 * perSlotHour
+)
+
+// guests turns people into load. It learns what one guest brings around the ceremony from
+// the weddings and the load of the past:
+//
+//	load(t) = base(hour of the week) + Σ guests_w · k(t − start_w),  base, k ≥ 0
+//
+// by coordinate descent on least squares, with each hour's base drawn towards that hour
+// on all weekdays. Until ten weddings are known, an assumed course counts.
+type guests struct {
+	origin   time.Time // of the first minute of the record
+	start    time.Time
+	next     int // second of the next fit
+	steps    [kernelSteps]float64
+	spread   float64   // 90th percentile over the mean
+	expected []float64 // of all guests, for each slot since origin
+	export   models.GuestKernel
+}
+
+func newGuests(start time.Time) *guests { return &guests{start: start} }
+
+// learn fits anew once a week.
+func (g *guests) learn(v View) {
+	if v.Second < g.next {
+		return
+	}
+	g.next = v.Second + fitEvery
+	g.origin = g.start.Add(-time.Duration(v.Metrics.MinutesBeforeStart()) * time.Minute)
+	arrivals := g.arrivals(v.Calendar)
+	if !g.fit(v, arrivals) && g.expected == nil {
+		g.assume()
+	}
+	g.spreadOut(arrivals)
+	g.export = models.GuestKernel{FromMinutes: kernelFrom, StepMinutes: 2 * slotMinutes, P90: make([]float64, kernelSteps/2)}
+	for i := range g.export.P90 {
+		g.export.P90[i] = g.spread * math.Max(g.steps[2*i], g.steps[2*i+1])
+	}
+}
+
+// kernel is what one guest brings, in the product's words.
+func (g *guests) kernel() *models.GuestKernel { return &g.export }
+
+// at is the load that the guests of all windows are expected to bring in a minute of the
+// record.
+func (g *guests) at(minute int) float64 {
+	if slot := minute / slotMinutes; slot >= 0 && slot < len(g.expected) {
+		return g.expected[slot]
+	}
+	return 0
+}
+
+// assume is the course that the predictor assumes of a wedding of eight hours: guests
+// look up the way, share photographs, and leave.
+func (g *guests) assume() {
+	g.spread = 1
+	stay, end := 480.0/3, 480.0
+	for i := range g.steps {
+		switch m := float64(kernelFrom + i*slotMinutes); {
+		case m < 0:
+			g.steps[i] = assumedGuest * math.Pow(1+(m+slotMinutes)/-kernelFrom, 2)
+		case m < stay:
+			g.steps[i] = assumedGuest * (1 - 0.3*m/stay)
+		default:
+			g.steps[i] = assumedGuest * 0.7 * math.Pow(1-(m-stay)/(end-stay), 2)
+		}
+	}
+}
+
+// arrival is the guests whose wedding has its first step in a slot of the record.
+type arrival struct {
+	slot   int
+	guests float64
+}
+
+// arrivals orders the windows by slot and adds up those of the same.
+func (g *guests) arrivals(calendar []Window) []arrival {
+	var out []arrival
+	for _, w := range calendar {
+		minute := int(math.Round(w.Start.Sub(g.origin).Minutes())) + kernelFrom
+		out = append(out, arrival{int(math.Floor(float64(minute) / slotMinutes)), float64(w.Guests)})
+	}
+	slices.SortFunc(out, func(a, b arrival) int { return cmp.Compare(a.slot, b.slot) })
+	merged := out[:0]
+	for _, a := range out {
+		if n := len(merged); n > 0 && merged[n-1].slot == a.slot {
+			merged[n-1].guests += a.guests
+			continue
+		}
+		merged = append(merged, a)
+	}
+	return merged
+}
+
+// spreadOut lays the kernel over all windows, past and to come.
+func (g *guests) spreadOut(arrivals []arrival) {
+	last := 0
+	for _, a := range arrivals {
+		last = max(last, a.slot+kernelSteps)
+	}
+	g.expected = make([]float64, last+1)
+	for _, a := range arrivals {
+		for i, k := range g.steps {
+			if s := a.slot + i; s >= 0 {
+				g.expected[s] += a.guests * k
+			}
+		}
+	}
+}
+
+// fit learns the kernel; false where there is too little to learn from.
+func (g *guests) fit(v View, arrivals []arrival) bool {
+	load, first := slotsOf(v.Metrics.Minutes(), fitDays)
+	var past []arrival
+	for _, a := range arrivals {
+		if s := a.slot - first; s >= 0 && s+kernelSteps <= len(load) && a.guests > 0 {
+			past = append(past, arrival{s, a.guests})
+		}
+	}
+	if len(past) < fitWeddings {
+		return false
+	}
+	f := newFit(load, past, g.hourOf(first))
+	for range fitSweeps {
+		f.sweepBase()
+		f.sweepKernel()
+	}
+	g.steps, g.spread = f.kernel, f.spread()
+	return true
+}
+
+// hourOf gives the slot's place in the week, in slots.
+func (g *guests) hourOf(slot int) int {
+	at := g.origin.Add(time.Duration(slot*slotMinutes) * time.Minute).UTC()
+	return int(at.Weekday())*slotsOfDay + at.Hour()*perSlotHour + at.Minute()/slotMinutes
+}
+
+// slotsOf averages the last days of a record over slots; NaN where nothing is known.
+// first is the slot of the record that they begin with.
+func slotsOf(minutes []float64, days int) (load []float64, first int) {
+	first = max(0, len(minutes)/slotMinutes-days*slotsOfDay)
+	for s := first; (s+1)*slotMinutes <= len(minutes); s++ {
+		load = append(load, mean(minutes[s*slotMinutes:(s+1)*slotMinutes]))
+	}
+	return load, first
+}
+
+// fit is the state of the descent.
+type fit struct {
+	load   []float64
+	past   []arrival
+	rest   []float64 // load − base − guests' share; NaN unknown
+	hour   []int     // of the week, for each slot
+	base   [hoursOfWeek]float64
+	prior  [24]float64
+	kernel [kernelSteps]float64
+}
+
+func newFit(load []float64, past []arrival, offset int) *fit {
+	f := &fit{load: load, past: past, rest: slices.Clone(load), hour: make([]int, len(load))}
+	busy := make([]bool, len(load))
+	for _, a := range past {
+		for i := range kernelSteps {
+			busy[a.slot+i] = true
+		}
+	}
+	var quiet [24]average
+	lowest := math.Inf(1)
+	for s, v := range load {
+		f.hour[s] = (offset + s) / perSlotHour % hoursOfWeek
+		if math.IsNaN(v) {
+			continue
+		}
+		lowest = math.Min(lowest, v)
+		if !busy[s] {
+			quiet[f.hour[s]%24].add(v)
+		}
+	}
+	for h := range f.prior {
+		f.prior[h] = lowest
+		if quiet[h].n > 0 {
+			f.prior[h] = quiet[h].mean()
+		}
+	}
+	return f
+}
+
+// sweepBase improves the base of each hour, given the kernel.
+func (f *fit) sweepBase() {
+	var sums [hoursOfWeek]average
+	for s, r := range f.rest {
+		if !math.IsNaN(r) {
+			sums[f.hour[s]].add(r)
+		}
+	}
+	var change [hoursOfWeek]float64
+	for h, x := range sums {
+		n := float64(x.n)
+		next := math.Max(0, (x.sum+n*f.base[h]+fitPrior*f.prior[h%24])/(n+fitPrior))
+		change[h], f.base[h] = next-f.base[h], next
+	}
+	for s := range f.rest {
+		f.rest[s] -= change[f.hour[s]]
+	}
+}
+
+// sweepKernel improves each step of the kernel, given the rest.
+func (f *fit) sweepKernel() {
+	for i := range f.kernel {
+		num, den := 0.0, 0.0
+		for _, a := range f.past {
+			if r := f.rest[a.slot+i]; !math.IsNaN(r) {
+				num += a.guests * (r + f.kernel[i]*a.guests)
+				den += a.guests * a.guests
+			}
+		}
+		if den == 0 {
+			continue
+		}
+		next := math.Max(0, num/den)
+		for _, a := range f.past {
+			f.rest[a.slot+i] -= (next - f.kernel[i]) * a.guests
+		}
+		f.kernel[i] = next
+	}
+}
+
+// spread is the 90th percentile of what guests brought over what they were expected to,
+// where they are a good part of the load, from 1 to 2.
+func (f *fit) spread() float64 {
+	expected := make([]float64, len(f.load))
+	most := 0.0
+	for _, a := range f.past {
+		for i, k := range f.kernel {
+			expected[a.slot+i] += a.guests * k
+			most = math.Max(most, expected[a.slot+i])
+		}
+	}
+	var ratios []float64
+	for s, e := range expected {
+		if e > 0.3*most && !math.IsNaN(f.rest[s]) {
+			ratios = append(ratios, (f.rest[s]+e)/e)
+		}
+	}
+	if len(ratios) == 0 {
+		return 1
+	}
+	slices.Sort(ratios)
+	return math.Max(1, math.Min(2, ratios[len(ratios)*9/10]))
+}

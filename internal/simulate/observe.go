@@ -1,0 +1,124 @@
+package simulate
+
+import (
+	"time"
+
+	"github.com/wedsync/scalability/models"
+)
+
+// sight is the memory that observations are made in, used again each time.
+type sight struct {
+	values   [signals][6]float64
+	now      time.Time
+	signals  [signals]models.Signal
+	replicas []models.Replica
+	set      models.ReplicaSet
+	calendar models.Calendar
+	learned  models.Learned
+	windows  []models.CalendarWindow
+	point    models.ForecastPoint
+	database models.DatabaseLimit
+}
+
+// metricOf names the plant's metrics in the product's vocabulary, in its order.
+func metricOf(s Signal) models.MetricName {
+	switch s {
+	case Throughput:
+		return models.MetricThroughput
+	case CPU:
+		return models.MetricCPU
+	case ErrorRate:
+		return models.MetricErrorRate
+	default:
+		return models.MetricQueueDepth
+	}
+}
+
+// observe builds what a decision is made from, as the product's observation does.
+func (e *engine) observe(v View) models.Observation {
+	o := models.Observation{
+		Service: e.service, At: v.Now, Replicas: e.sight.replicaSet(v), Signals: e.sight.read(v.Metrics),
+		Mode: e.o.Mode,
+	}
+	e.sight.now = v.Now
+	// The plant's replicas are what the catalogue says: a load test would have shown it.
+	e.sight.learned = models.Learned{
+		CapacityP50RPS: e.service.CapacityRPS, CapacityP10RPS: e.service.CapacityRPS, CertifiedAt: &e.sight.now,
+		StartupP50Seconds: e.service.StartupP50Seconds, StartupP95Seconds: e.service.StartupP95Seconds,
+	}
+	o.Learned = &e.sight.learned
+	if per := e.service.ConnectionsPerReplica; v.DatabaseConnections > 0 && per > 0 {
+		e.sight.database = models.DatabaseLimit{MaxConnections: v.DatabaseConnections, PerReplica: per}
+		o.Limits.Database = &e.sight.database
+	}
+	if e.guests != nil {
+		e.guests.learn(v)
+	}
+	if e.oracle != nil {
+		e.sight.point = e.oracle.at(v)
+		o.Forecast = &e.sight.point
+		if usual, ok := e.oracle.usual(); ok {
+			o.UsualRPS = &usual
+		}
+	}
+	if e.guests != nil {
+		e.calendar(v, &o)
+	}
+	return o
+}
+
+// calendar adds the windows that count within a day, with what a guest brings.
+func (e *engine) calendar(v View, o *models.Observation) {
+	c := &e.sight.calendar
+	*c = models.Calendar{ReadAt: v.Now, Windows: e.sight.windows[:0], Kernel: e.guests.kernel()}
+	for _, w := range v.Calendar {
+		if w.Start.Sub(v.Now) < 24*time.Hour && v.Now.Sub(w.End) < 3*time.Hour {
+			c.Windows = append(c.Windows, models.CalendarWindow{ID: "w", Start: w.Start, End: w.End, Guests: w.Guests, Confirmed: w.Confirmed})
+		}
+	}
+	e.sight.windows = c.Windows
+	if e.oracle != nil {
+		c.BaseRPS = e.oracle.base()
+	}
+	o.Calendar = c
+}
+
+// replicaSet gives the counts; only replicas that are not ready are listed.
+func (s *sight) replicaSet(v View) *models.ReplicaSet {
+	s.replicas = s.replicas[:0]
+	for range v.Pending {
+		s.replicas = append(s.replicas, models.Replica{Phase: models.ReplicaPending, OrderedAt: v.Now})
+	}
+	for range v.Crashing {
+		s.replicas = append(s.replicas, models.Replica{Phase: models.ReplicaCrashing, OrderedAt: v.Now})
+	}
+	s.set = models.ReplicaSet{Service: v.Service.Name, Spec: v.Spec, Ready: v.Ready, ObservedAt: v.Now, Replicas: s.replicas}
+	return &s.set
+}
+
+// read summarises the metrics as the hot store does; a metric without a sample in five
+// minutes is absent.
+func (s *sight) read(m *Metrics) []models.Signal {
+	if m.Samples(300, engineLag) == 0 {
+		return nil
+	}
+	age := float64(m.Age(engineLag))
+	present := float64(m.Samples(60, engineLag)) / 60
+	for i := range signals {
+		v := &s.values[i]
+		get := func(at, window int) *float64 {
+			mean, ok := m.Mean(i, window, engineLag)
+			if !ok {
+				return nil
+			}
+			v[at] = mean
+			return &v[at]
+		}
+		x := models.Signal{
+			Metric: metricOf(i), AgeSeconds: age, Completeness: present,
+			Avg2: get(0, 2), Avg6: get(1, 6), Avg60: get(2, 60), Avg300: get(3, 300),
+		}
+		s.signals[i] = x
+	}
+	return s.signals[:]
+}

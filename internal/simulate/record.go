@@ -1,0 +1,86 @@
+package simulate
+
+import "math"
+
+const (
+	recordBins = 400 // of the logarithms of actual over forecast …
+	recordLow  = -1.5
+	recordStep = 0.0075
+	clampLow   = -0.2
+	clampHigh  = 0.7
+)
+
+// outcome is a forecast and what came.
+type outcome struct {
+	minute  int
+	had     float64
+	guess   float64
+	covered bool
+}
+
+func (o outcome) bin() int {
+	return max(0, min(recordBins-1, int((math.Log(o.had/o.guess)-recordLow)/recordStep)))
+}
+
+// record is how a predictor did within the last seven days.
+type record struct {
+	outcomes []outcome
+	first    int // of those that count
+	bins     [recordBins]int
+	off, had float64
+	covered  int
+	cached   quantiles
+}
+
+type quantiles struct{ p90, p95, p99 float64 }
+
+func (r *record) count() int { return len(r.outcomes) - r.first }
+
+func (r *record) add(o outcome) {
+	r.outcomes = append(r.outcomes, o)
+	r.take(o, 1)
+	for r.outcomes[r.first].minute <= o.minute-weekMinutes {
+		r.take(r.outcomes[r.first], -1)
+		r.first++
+	}
+	if o.minute%10 == 0 || r.cached == (quantiles{}) {
+		r.cached = quantiles{r.quantile(0.90), r.quantile(0.95), r.quantile(0.99)}
+	}
+}
+
+func (r *record) take(o outcome, sign int) {
+	r.bins[o.bin()] += sign
+	r.off += float64(sign) * math.Abs(o.had-o.guess)
+	r.had += float64(sign) * o.had
+	if o.covered {
+		r.covered += sign
+	}
+}
+
+// quantiles are the factors on the median; all 1 before anything was judged.
+func (r *record) quantiles() quantiles {
+	if r.count() == 0 {
+		return quantiles{1, 1, 1}
+	}
+	return r.cached
+}
+
+func (r *record) quantile(q float64) float64 {
+	left := q * float64(r.count())
+	at := 0
+	for at < recordBins-1 && left > float64(r.bins[at]) {
+		left -= float64(r.bins[at])
+		at++
+	}
+	return math.Exp(math.Max(clampLow, math.Min(clampHigh, recordLow+recordStep*float64(at+1))))
+}
+
+// wape is the sum of the errors over the sum of what came.
+func (r *record) wape() float64 {
+	if !(r.had > 0) {
+		return math.Inf(1)
+	}
+	return math.Max(0, r.off) / r.had
+}
+
+func (r *record) coverage() float64 { return float64(r.covered) / float64(max(1, r.count())) }

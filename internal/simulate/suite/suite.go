@@ -83,6 +83,7 @@ type Picture struct {
 	Load    string            `json:"load"`
 	Policy  string            `json:"policy"`
 	Target  float64           `json:"target"`
+	Replica float64           `json:"replicaRps"` // what one replica serves, requests per second
 	Minutes []simulate.Minute `json:"minutes"`
 }
 
@@ -217,7 +218,7 @@ func (s *run) pictures(ctx context.Context, c contest, chosen []Row, day simulat
 	}
 	rows, err := s.bench.run(ctx, jobs)
 	for _, r := range rows {
-		s.report.Pictures = append(s.report.Pictures, Picture{day.Name, r.Policy, r.Target, r.Minutes})
+		s.report.Pictures = append(s.report.Pictures, Picture{day.Name, r.Policy, r.Target, day.Service.CapacityRPS, r.Minutes})
 	}
 	return err
 }

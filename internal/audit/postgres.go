@@ -18,13 +18,15 @@ import (
 // only, so that nothing stays on the connection.
 const scopeSQL = `SELECT set_config('wedsync.role', $1, true), set_config('wedsync.subject', $2, true)`
 
-// insertSQL writes a batch. COPY is refused on tables with row level security.
+// insertSQL writes a batch. COPY is refused on tables with row level security. An entry
+// that is there already, by ID and time, is one that was sent again.
 const insertSQL = `INSERT INTO security_audit_logs
 	(id, at, actor, action, object, decision, rule, roles, request_id, remote_ip, context)
 SELECT id, at, actor, action, object, decision, rule, roles::jsonb, request_id, remote_ip, context::jsonb
 FROM unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
 	$8::text[], $9::text[], $10::text[], $11::text[])
-	AS t (id, at, actor, action, object, decision, rule, roles, request_id, remote_ip, context)`
+	AS t (id, at, actor, action, object, decision, rule, roles, request_id, remote_ip, context)
+ON CONFLICT (id, at) DO NOTHING`
 
 // readySQL says whether the table is there and may be written to.
 const readySQL = `SELECT coalesce(has_table_privilege(to_regclass('security_audit_logs'), 'INSERT'), false)`

@@ -39,6 +39,25 @@ func TestWhatWasRecordedIsKeptAsItWas(t *testing.T) {
 	}}, d.kept(t))
 }
 
+func TestAnEntryThatIsSentAgainIsKeptOnceAsItWas(t *testing.T) {
+	d := newDatabase(t)
+	w := d.writer(t, Options{Connections: 1})
+	require.NoError(t, w.Record(t.Context(), entry("e-1")))
+	again := entry("e-1")
+	again.Actor = "user:eve"
+	require.NoError(t, w.Record(t.Context(), again))
+	release := d.lock(t)
+	errs, wait := pile(t, w, 5, func(int) models.AuditEntry { return entry("e-2") })
+	release()
+	wait()
+	for _, err := range errs {
+		require.NoError(t, err, "in one batch, too")
+	}
+	kept := d.kept(t)
+	assert.Contains(t, kept, "e-2")
+	assert.Equal(t, "user:anna", kept["e-1"].actor, "nothing that is there is changed")
+}
+
 func TestZeroFieldsAreFilledInAndTheDecisionDenies(t *testing.T) {
 	d := newDatabase(t)
 	w := d.writer(t, Options{})
@@ -153,7 +172,7 @@ func TestABadEntryFailsAloneInItsBatch(t *testing.T) {
 	bad := map[int]func(*models.AuditEntry){
 		3:  func(e *models.AuditEntry) { e.Decision = "perhaps" },
 		40: func(e *models.AuditEntry) { e.At = e.At.AddDate(200, 0, 0) }, // no partition
-		41: func(e *models.AuditEntry) { e.ID = "first" },                 // there already
+		41: func(e *models.AuditEntry) { e.Decision = "maybe" },
 	}
 	release := d.lock(t)
 	errs, wait := pile(t, w, 100, func(i int) models.AuditEntry {

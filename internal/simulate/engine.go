@@ -82,7 +82,7 @@ func (e *engine) deficits() int           { return e.begun }
 func (e *engine) decisions() int          { return e.decided }
 
 func (e *engine) begin(s Scenario) {
-	*e = engine{o: e.o, name: e.name, service: s.Service, due: int(scramble(s.Seed) % engineLoop)} //nolint:gosec // below 30
+	*e = engine{o: e.o, name: e.name, service: s.Service, due: int(scramble(s.Seed) % engineLoop)}
 	if p := &e.service.Policy; e.o.Target > 0 {
 		p.TargetUtilisation = e.o.Target
 		p.PanicUtilisation = math.Max(p.PanicUtilisation, e.o.Target)

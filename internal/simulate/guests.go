@@ -82,14 +82,16 @@ func (g *guests) assume() {
 	for i := range g.steps {
 		switch m := float64(kernelFrom + i*slotMinutes); {
 		case m < 0:
-			g.steps[i] = assumedGuest * math.Pow(1+(m+slotMinutes)/-kernelFrom, 2)
+			g.steps[i] = assumedGuest * square(1+(m+slotMinutes)/-kernelFrom)
 		case m < stay:
 			g.steps[i] = assumedGuest * (1 - 0.3*m/stay)
 		default:
-			g.steps[i] = assumedGuest * 0.7 * math.Pow(1-(m-stay)/(end-stay), 2)
+			g.steps[i] = assumedGuest * 0.7 * square(1-(m-stay)/(end-stay))
 		}
 	}
 }
+
+func square(x float64) float64 { return x * x }
 
 // arrival is the guests whose wedding has its first step in a slot of the record.
 type arrival struct {

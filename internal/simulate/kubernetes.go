@@ -22,7 +22,7 @@ const (
 // +100 % or 4 pods per 15 s upwards, downwards the largest recommendation of 300 s. A
 // metric that is missing for all pods changes nothing. Pods that are not ready use
 // nothing on the way up. Source: kubernetes.io, Horizontal Pod Autoscaling, "Algorithm
-// details" and "Default behavior"; pkg/controller/podautoscaler/replica_calculator.go.
+// details" and the section on the default rates of change; pkg/controller/podautoscaler/replica_calculator.go.
 type hpa struct {
 	goal float64
 	name string

@@ -2,8 +2,6 @@ package activities_test
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -129,8 +127,9 @@ func TestAnEvaluationIsKeptWithWhatItWasMadeFrom(t *testing.T) {
 	require.Len(t, l.evaluations, 1)
 	e := l.evaluations[0]
 	assert.Equal(t, []any{models.ServiceAPI, now, "d1", made.Explanation.Desired, 4}, []any{e.Service, e.At, e.DecisionID, e.Desired, *e.Spec})
-	sum := sha256.Sum256(e.Inputs)
-	assert.Equal(t, e.InputsHash, "sha256:"+hex.EncodeToString(sum[:]))
+	var kept scaling.Inputs
+	require.NoError(t, json.Unmarshal(e.Inputs, &kept))
+	assert.Equal(t, e.InputsHash, scaling.Fingerprint(kept))
 	want, err := json.Marshal(made.Explanation)
 	require.NoError(t, err)
 	assert.Equal(t, string(want), string(e.Explanation), "byte by byte")

@@ -1,9 +1,7 @@
 package scaling
 
 import (
-	"fmt"
 	"math"
-	"strings"
 	"time"
 
 	"github.com/wedsync/scalability/models"
@@ -13,9 +11,11 @@ const (
 	censoredUtilisation = 0.95 // above it the true demand cannot be seen
 	censoredGrowth      = 1.5
 	queueDrainSeconds   = 60.0
-	forecastHeadroom    = 0.10 // a forecast may run capacity this much hotter …
-	maxForecastTarget   = 0.90 // … but not hotter than this
-	forecastMaxAge      = 15 * time.Minute
+	memoryTarget        = 0.80 // of the memory of a replica
+	memoryGrowth        = 1.5  // at most this much of what load asks for: memory that leaks has no end
+	latencyGrowth       = 1.25
+	latencySlow         = 3    // of the last five windows of ten seconds over the objective
+	replacedShare       = 0.25 // of the need: more failed starts than this are no bad luck
 )
 
 // updatePanic enters panic on a spike and stays until PanicSeconds after the last one
@@ -28,10 +28,7 @@ func (d *decision) updatePanic() {
 		if seen.IsZero() || seen.After(now) {
 			seen = now
 		}
-		until := seen.Add(time.Duration(d.policy.PanicSeconds) * time.Second)
-		if d.next.PanicUntil == nil || until.After(*d.next.PanicUntil) {
-			d.next.PanicUntil = &until
-		}
+		d.panicUntil(seen)
 	}
 	d.panicked = d.next.PanicUntil != nil && now.Before(*d.next.PanicUntil)
 	if !d.panicked {
@@ -39,9 +36,52 @@ func (d *decision) updatePanic() {
 	}
 }
 
+func (d *decision) panicUntil(seen time.Time) {
+	until := seen.Add(time.Duration(d.policy.PanicSeconds) * time.Second)
+	if d.next.PanicUntil == nil || until.After(*d.next.PanicUntil) {
+		d.next.PanicUntil = &until
+	}
+	d.panicked = d.panicked || d.in.Now.Before(until)
+}
+
+// Surge says whether load has outrun the replicas that are ready, with the reason:
+//
+//	load > PanicUtilisation · ready · κ        or
+//	⌈load ÷ (κ · u)⌉ ≥ 2 · ready
+//
+// load is the mean of the last seconds.
+func Surge(load float64, ready int, kappa float64, p models.ScalingPolicy) bool {
+	room := kappa * p.TargetUtilisation
+	if !(room > 0) || !(load > 0) || !(p.PanicUtilisation > 0) {
+		return false
+	}
+	return load > p.PanicUtilisation*float64(ready)*kappa || ceil(load/room) >= 2*max(ready, 1)
+}
+
+// watch enters panic where this evaluation itself sees a surge, or a fifth of the
+// replicas lost within ten seconds, whether or not the probe told.
+func (d *decision) watch() {
+	r := d.obs.Replicas
+	if t := d.quality.throughput; t.quality == models.QualityOK && t.Avg6 != nil && r.Ready > 0 && Surge(*t.Avg6, r.Ready, d.kappa, *d.policy) {
+		d.panicUntil(d.in.Now)
+	}
+	before := d.in.State.Seen
+	if before == nil || r.Spec < before.Spec || d.in.Now.Sub(before.At) > lostWithin {
+		return
+	}
+	if before.Ready > 0 && float64(r.Ready) <= lostReady*float64(before.Ready) {
+		d.panicUntil(d.in.Now)
+	}
+}
+
+const (
+	lostWithin = 10 * time.Second
+	lostReady  = 0.8
+)
+
 // measurable says whether demand can be turned into replicas at all.
 func (d *decision) measurable() bool {
-	return d.policy.TargetUtilisation > 0 && finite(d.policy.TargetUtilisation) && d.svc.CapacityRPS > 0 && finite(d.svc.CapacityRPS)
+	return d.u > 0 && finite(d.u) && d.kappa > 0 && finite(d.kappa)
 }
 
 // demandCandidates turns measured demand into replicas:
@@ -49,27 +89,31 @@ func (d *decision) measurable() bool {
 //	throughput   ⌈load ÷ (κ · u)⌉, load = avg60, or the newest seconds when they are higher in panic
 //	utilisation  ⌈ready · cpu ÷ u⌉, at least half as much again when cpu is saturated
 //	queue        ⌈(queue ÷ 60 s + load) ÷ κ⌉
-//
-// Response time and errors are no measure of need: they are judged after the change.
+//	memory       ⌈ready · memory ÷ 80 %⌉, only where that is more than is ready
+//	latency      a quarter more than is ready, where the cpu is busy as well
 func (d *decision) demandCandidates() {
-	u, kappa := d.policy.TargetUtilisation, d.svc.CapacityRPS
 	if !d.measurable() {
 		d.unused(models.Candidate{By: "throughput", Why: "the catalogue has no capacity per replica"})
 		return
 	}
 	load, loadKnown := d.load()
 	if loadKnown {
-		n := ceil(load / (kappa * u))
-		why := fmt.Sprintf("%s requests/s at %.0f %% of %s per replica", number(load), u*100, number(kappa))
-		d.demandCandidate(models.Candidate{By: "throughput", Value: &load, Target: ptr(kappa * u), Quality: d.quality.ofThroughput(), N: n, Why: why})
+		d.rate = ceil(load / (d.kappa * d.u))
+		why := d.line().num(load).s(" requests/s at ").pct(d.u).s(" of ").num(d.kappa).s(" per replica").text()
+		d.demandCandidate(models.Candidate{By: "throughput", Value: &load, Target: ptr(d.kappa * d.u), Quality: d.quality.ofThroughput(), N: d.rate, Why: why})
 	} else {
 		d.unused(models.Candidate{By: "throughput", Why: "missing"})
 	}
-	d.utilisationCandidate(u, load, loadKnown)
+	d.utilisationCandidate(loadKnown)
 	if waiting, ok := d.quality.queue.newest(); ok && loadKnown && waiting > 0 {
-		n := ceil((waiting/queueDrainSeconds + load) / kappa)
-		d.demandCandidate(models.Candidate{By: "queue", Value: &waiting, Quality: d.quality.queue.quality, N: n, Why: fmt.Sprintf("%s waiting requests, to be served within %.0f s", number(waiting), queueDrainSeconds)})
+		n := ceil((waiting/queueDrainSeconds + load) / d.kappa)
+		why := d.line().num(waiting).s(" waiting requests, to be served within ").whole(queueDrainSeconds).s(" s").text()
+		d.demandCandidate(models.Candidate{By: "queue", Value: &waiting, Quality: d.quality.queue.quality, N: n, Why: why})
 	}
+	d.latencyCandidate()
+	d.memoryCandidate()
+	d.replacementCandidate()
+	d.measured = d.demand
 	if d.panicked {
 		d.next.PanicMax = max(d.next.PanicMax, d.demand)
 		if d.next.PanicMax > d.demand {
@@ -83,32 +127,33 @@ func (d *decision) demandCandidates() {
 func (d *decision) load() (float64, bool) {
 	t := d.quality.throughput
 	load, known := 0.0, false
-	raise := func(v *float64) {
-		if v != nil && *v >= load {
-			load, known = *v, true
-		}
-	}
 	if t.usable() {
-		raise(t.Avg60)
+		raise(&load, &known, t.Avg60)
 		if d.panicked {
-			raise(t.Avg2)
-			raise(t.Avg6)
+			raise(&load, &known, t.Avg2)
+			raise(&load, &known, t.Avg6)
 		}
 		if !known {
-			raise(t.Avg300)
+			raise(&load, &known, t.Avg300)
 		}
 	}
 	if s := d.in.Spike; s != nil && d.panicked && finite(s.RPS) {
-		raise(&s.RPS)
+		raise(&load, &known, &s.RPS)
 	}
 	return load, known
+}
+
+func raise(load *float64, known *bool, v *float64) {
+	if v != nil && *v >= *load {
+		*load, *known = *v, true
+	}
 }
 
 // utilisationCandidate counts ready replicas only: the others do no work yet. A
 // saturated cpu hides how much more is wanted. Then half as many again as serve now
 // are asked for, not half as many as are ordered: while those start, each evaluation
 // would ask for half as many again.
-func (d *decision) utilisationCandidate(u, load float64, loadKnown bool) {
+func (d *decision) utilisationCandidate(loadKnown bool) {
 	c := d.quality.cpu
 	ready := d.obs.Replicas.Ready
 	switch {
@@ -120,14 +165,15 @@ func (d *decision) utilisationCandidate(u, load float64, loadKnown bool) {
 		return
 	}
 	cpu := d.utilisation(*c.Avg60, c.Avg6)
-	cand := models.Candidate{By: "utilisation", Value: &cpu, Target: &u, Quality: c.quality, N: ceil(float64(ready) * math.Min(cpu, 1) / u)}
-	cand.Why = fmt.Sprintf("%.0f %% of %d ready replicas in use", cpu*100, ready)
-	if cpu >= censoredUtilisation {
-		cand.Why = fmt.Sprintf("%.0f %% in use: saturated, the true demand is hidden", cpu*100)
-		covered := loadKnown && ceil(load/(d.svc.CapacityRPS*u)) <= d.cur()
-		if !covered {
-			cand.N = max(cand.N, ceil(float64(ready)*censoredGrowth))
-		}
+	cand := models.Candidate{By: "utilisation", Value: &cpu, Target: ptr(d.u), Quality: c.quality, N: ceil(float64(ready) * math.Min(cpu, 1) / d.u)}
+	if cpu < censoredUtilisation {
+		cand.Why = d.line().pct(cpu).s(" of ").n(ready).s(" ready replicas in use").text()
+		d.demandCandidate(cand)
+		return
+	}
+	cand.Why = d.line().pct(cpu).s(" in use: saturated, the true demand is hidden").text()
+	if covered := loadKnown && d.rate <= d.cur(); !covered {
+		cand.N = max(cand.N, ceil(float64(ready)*censoredGrowth))
 	}
 	d.demandCandidate(cand)
 }
@@ -141,6 +187,88 @@ func (d *decision) utilisation(avg60 float64, avg6 *float64) float64 {
 		return avg60
 	}
 	return *avg6
+}
+
+// latencyCandidate looks at response times over the objective. They are no measure of
+// need: with a busy cpu a quarter more is tried; with a calm one something behind the
+// service is slow, and more replicas would only press harder on it.
+func (d *decision) latencyCandidate() {
+	l := d.quality.latency
+	slo := d.svc.SLOResponseTimeMS
+	if l.quality != models.QualityOK || !(slo > 0) || !slow(l, slo) {
+		return
+	}
+	p95, _ := l.newest()
+	busy, known := d.quality.cpu.newest()
+	ready := d.obs.Replicas.Ready
+	switch {
+	case !known || ready == 0:
+		return
+	case busy >= d.u:
+		why := d.line().s("answers take ").num(p95).s(" ms, over ").num(slo).s(" ms, with ").pct(busy).s(" of the cpu in use: a quarter more").text()
+		d.demandCandidate(models.Candidate{By: "latency", Value: &p95, Target: &slo, Quality: l.quality, N: ceil(float64(ready) * latencyGrowth), Why: why})
+	default:
+		why := d.line().s("answers take ").num(p95).s(" ms, over ").num(slo).s(" ms, with only ").pct(busy).s(" of the cpu in use: something behind the service is slow, and more replicas would press harder on it").text()
+		d.unused(models.Candidate{By: "latency", Value: &p95, Target: &slo, Quality: l.quality, Why: why})
+		d.flag("downstream_bottleneck", models.FlagWarning, why)
+	}
+}
+
+// slow says whether three of the last five windows of ten seconds were over the
+// objective; where they are not known, whether minute and newest seconds are.
+func slow(l judged, slo float64) bool {
+	if len(l.Recent) == 0 {
+		newest, ok := l.newest()
+		return ok && newest > slo && (l.Avg60 == nil || *l.Avg60 > slo)
+	}
+	over := 0
+	for _, v := range l.Recent[max(0, len(l.Recent)-5):] {
+		if v > slo {
+			over++
+		}
+	}
+	return over >= latencySlow
+}
+
+// memoryCandidate raises only. Memory does not fall as surely as load spreads, so it may
+// ask for no more than half as much again as load does.
+func (d *decision) memoryCandidate() {
+	m, ready := d.quality.memory, d.obs.Replicas.Ready
+	if !m.usable() || m.Avg60 == nil || ready == 0 {
+		return
+	}
+	n := d.memoryNeed()
+	if n <= ready {
+		return
+	}
+	c := models.Candidate{By: "memory", Value: m.Avg60, Target: ptr(memoryTarget), Quality: m.quality, N: n}
+	c.Why = d.line().pct(*m.Avg60).s(" of the memory of ").n(ready).s(" replicas in use").text()
+	if most := ceil(float64(d.demand) * memoryGrowth); d.known && n > most {
+		c.N = most
+		c.Why += "; no more than half as much again as load asks for"
+	}
+	d.demandCandidate(c)
+}
+
+// memoryNeed is how many replicas hold what is in memory now.
+func (d *decision) memoryNeed() int {
+	m := d.quality.memory
+	if !m.usable() || m.Avg60 == nil {
+		return 0
+	}
+	return ceil(float64(d.obs.Replicas.Ready) * math.Min(*m.Avg60, 1) / memoryTarget)
+}
+
+// replacementCandidate orders for replicas that are neither ready nor on their way, up to
+// a quarter of the need: where more fail to start, the next ones would as well.
+func (d *decision) replacementCandidate() {
+	failed := d.crashing
+	if failed == 0 || d.in.InFlight || !d.known {
+		return
+	}
+	n := d.demand + min(failed, ceil(float64(d.demand)*replacedShare))
+	why := d.line().n(d.demand).s(" are needed, and ").n(failed).s(" of ").n(d.cur()).s(" do not start").text()
+	d.demandCandidate(models.Candidate{By: "replacement", N: n, Why: why})
 }
 
 // demandCandidate records a used demand candidate.
@@ -157,83 +285,6 @@ func (d *decision) demandCandidate(c models.Candidate) {
 // unused records a candidate that could not be used, with why.
 func (d *decision) unused(c models.Candidate) { d.out.Candidates = append(d.out.Candidates, c) }
 
-// forecastCandidate uses a forecast only when its record has earned trust, and only to
-// raise.
-func (d *decision) forecastCandidate() {
-	f := d.obs.Forecast
-	if f == nil {
-		return
-	}
-	c := models.Candidate{By: "forecast", Why: f.Reason}
-	if finite(f.P95) {
-		c.Value = &f.P95
-	}
-	u := math.Min(d.policy.TargetUtilisation+forecastHeadroom, maxForecastTarget)
-	switch {
-	case !f.Trusted:
-	case d.in.Now.Sub(f.IssuedAt) > forecastMaxAge:
-		c.Why = "the forecast is older than 15 min"
-	case !finite(f.P95) || !d.measurable():
-		c.Why = "the forecast cannot be turned into replicas"
-	default:
-		c.N = ceil(f.P95 / (d.svc.CapacityRPS * u))
-		c.Why = fmt.Sprintf("%s requests/s expected within the lead time", number(f.P95))
-		d.candidate(c, models.ClassForecast)
-		return
-	}
-	d.unused(c)
-}
-
-// floorCandidates adds the active reservations. Floors for the guests of different
-// weddings add up, since their guests come at once; all other floors, also several for
-// one wedding, are claims on the same capacity, of which the largest counts.
-func (d *decision) floorCandidates() {
-	weddings := map[string]int{}
-	sum, holders := 0, 0
-	for _, r := range d.obs.Reservations {
-		if r.Kind != models.ReservationFloor || !r.ActiveAt(d.in.Now) {
-			continue
-		}
-		n := min(max(r.Replicas, 0), mostReplicas)
-		d.floorCandidate(models.Candidate{By: "reservation:" + r.ID, N: n, Why: floorReason(r)})
-		if r.Guests <= 0 {
-			continue
-		}
-		wedding := r.WeddingID
-		if wedding == "" {
-			wedding = "reservation:" + r.ID
-		}
-		if weddings[wedding] == 0 {
-			holders++
-		}
-		sum += max(0, n-weddings[wedding])
-		weddings[wedding] = max(n, weddings[wedding])
-	}
-	if holders > 1 {
-		n := min(sum, mostReplicas)
-		d.floorCandidate(models.Candidate{By: "reservations:guests", N: n, Why: fmt.Sprintf("the reservations for guests of %d weddings add up to %d replicas", holders, n)})
-	}
-}
-
-func (d *decision) floorCandidate(c models.Candidate) {
-	d.floor = max(d.floor, c.N)
-	d.candidate(c, models.ClassFloor)
-}
-
-func floorReason(r models.Reservation) string {
-	return fmt.Sprintf("%s reserved at least %d until %s (%s)", r.Holder, r.Replicas, moment(r.Until), phrase(r.Reason))
-}
-
-func moment(t time.Time) string { return t.UTC().Format("2 Jan 15:04 MST") }
-
-// phrase puts what a person wrote into a sentence: on one line, without a full stop.
-func phrase(s string) string { return strings.TrimRight(strings.Join(strings.Fields(s), " "), ". ") }
-
-// Lead is how long before it is needed capacity has to be ordered.
-func Lead(s models.Service) time.Duration {
-	return time.Duration((s.StartupP95Seconds + 60) * float64(time.Second))
-}
-
 // NeedNow is how many replicas measured demand and active floors ask for at this
 // moment: a rollback never goes below it. The newest seconds count, without shaping.
 // Where something could not be read, a floor perhaps, what serves is needed.
@@ -242,10 +293,10 @@ func NeedNow(obs models.Observation) int {
 	if obs.Replicas == nil {
 		return low
 	}
-	d := &decision{
-		in:  Inputs{Now: obs.At, Observation: obs},
-		obs: obs, svc: obs.Service, policy: obs.Service.Policy, panicked: true,
-	}
+	in := Inputs{Now: obs.At, InFlight: true}
+	d := &decision{in: &in, obs: &obs, svc: &obs.Service, policy: &obs.Service.Policy, panicked: true}
+	d.countReplicas()
+	d.calibrate()
 	d.judgeSignals()
 	d.demandCandidates()
 	d.floorCandidates()

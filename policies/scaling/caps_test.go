@@ -49,8 +49,8 @@ func TestCeilingsClampAndLeaveADeficit(t *testing.T) {
 		"of two caps the tighter":                {with(serving(20, 1300), reserve(most(12), most(8), most(10))), 8, models.ClassCap, "reservation:r2", 12},
 		"a cap beats a floor":                    {with(serving(10, 100), reserve(floor(20), most(12))), 12, models.ClassFloor, "reservation:r2", 8},
 		"what a lowered maximum takes away above the need is no deficit": {with(serving(20, 640), func(in *scaling.Inputs) { in.Observation.Service.MaxReplicas = 12 }), 12, models.ClassCap, "max", 0},
-		"a deficit counts from the need, not from the step":              {with(serving(10, 2600), change(models.MetricCPU, nil), quota(15)), 15, models.ClassReactive, "quota", 25},
-		"what only the step limit holds off is no deficit":               {with(serving(10, 2600), change(models.MetricCPU, nil)), 20, models.ClassReactive, "", 0},
+		"a deficit counts from the need, not from the step":              {with(serving(10, 2600), change(models.MetricCPU, nil), change(models.MetricThroughput, minutely), quota(15)), 15, models.ClassReactive, "quota", 25},
+		"what only the step limit holds off is no deficit":               {with(serving(10, 2600), change(models.MetricCPU, nil), change(models.MetricThroughput, minutely)), 20, models.ClassReactive, "", 0},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

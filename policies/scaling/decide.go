@@ -1,7 +1,6 @@
 package scaling
 
 import (
-	"fmt"
 	"math"
 
 	"github.com/wedsync/scalability/models"
@@ -12,21 +11,25 @@ import (
 //
 //	readable   without replicas or a usable catalogue entry nothing is changed
 //	quality    which signals can be trusted, and may capacity be removed at all
-//	candidates what measured demand, forecast and reservations each ask for
+//	candidates what measured demand, forecast, reservations and calendar each ask for
 //	combine    the largest of them: the raw need
 //	shape      dead-bands, step limits and the rules that hold a scale-in back
 //	cap        the ceilings, in order; what they cut off is a deficit
+//	close      urgency, plan, approval, cost, what others would have done, the sentence
 //
 // Replicas that are ordered and on their way count as capacity: the result is a spec.
 func Decide(in Inputs) (models.Explanation, State) {
-	d := &decision{in: in, obs: in.Observation, svc: in.Observation.Service, policy: in.Observation.Service.Policy, next: in.State.clone()}
+	d := decision{in: &in, obs: &in.Observation, svc: &in.Observation.Service, policy: &in.Observation.Service.Policy, next: in.State}
 	d.open()
 	d.updatePanic() // also when nothing can be read: a spike is told only once
 	if why := d.unreadable(); why != "" {
 		d.holdUnread(why)
 		return d.close()
 	}
+	d.countReplicas()
+	d.calibrate()
 	d.judgeSignals()
+	d.watch()
 	d.demandCandidates()
 	d.forecastCandidate()
 	d.floorCandidates()
@@ -38,22 +41,39 @@ func Decide(in Inputs) (models.Explanation, State) {
 
 // decision is the working state of one evaluation.
 type decision struct {
-	in     Inputs
-	obs    models.Observation
-	svc    models.Service
-	policy models.ScalingPolicy
+	in     *Inputs
+	obs    *models.Observation
+	svc    *models.Service
+	policy *models.ScalingPolicy
 	next   State
 	out    models.Explanation
 
-	quality  signals
-	panicked bool
-	unread   bool // nothing could be decided
-	demand   int  // largest used demand candidate
-	known    bool // some demand candidate could be used
-	floor    int  // largest floor
-	raw      need // largest candidate
-	firm     need // largest candidate that no dead-band or step limit holds off
-	driver   need // what the result comes from: raw, or firm where raw was held off
+	u, kappa, certified float64 // target, capacity per replica, and the capacity that is sure
+	start95             float64 // seconds from order to ready
+	holdAfterUp         int     // seconds
+	stabilisation       int     // seconds
+	downShare           float64
+
+	quality     signals
+	pending     int // replicas on their way
+	crashing    int // replicas that fail to start
+	panicked    bool
+	unread      bool                   // nothing could be decided
+	known       bool                   // some demand candidate could be used
+	trusted     bool                   // the forecast was used
+	rate        int                    // what measured throughput asks for
+	demand      int                    // largest used demand candidate
+	measured    int                    // the same without what a panic remembers
+	usual       int                    // what this hour of the week asks for
+	floor       int                    // largest floor
+	static      int                    // what a schedule of the weddings would hold
+	ceremony    *models.CalendarWindow // that holds a scale-in back
+	calendarOld bool
+	raw         need // largest candidate
+	firm        need // largest candidate that no dead-band or step limit holds off
+	driver      need // what the result comes from: raw, or firm where raw was held off
+
+	scratch [512]byte // for the sentence in the making
 }
 
 // need is a number of replicas with what asks for it.
@@ -83,9 +103,9 @@ func whole(x float64) int {
 // open fills what is known before anything is decided.
 func (d *decision) open() {
 	d.out = models.Explanation{
-		Service: d.name(), At: d.in.Now, PolicyVersion: d.policy.Version, InputsHash: hash(d.in),
+		Service: d.name(), At: d.in.Now, PolicyVersion: d.policy.Version, InputsHash: fingerprint(d.in),
 		Mode: d.mode(), Class: models.ClassHold, Gaps: d.obs.Gaps,
-		Candidates: []models.Candidate{}, Shaping: []models.Shaping{}, Caps: []models.Cap{},
+		Candidates: make([]models.Candidate, 0, 6+len(d.obs.Reservations)), Shaping: make([]models.Shaping, 0, 1), Caps: make([]models.Cap, 0, 5),
 	}
 }
 
@@ -97,22 +117,6 @@ func (d *decision) name() models.ServiceName {
 	return d.svc.Name
 }
 
-func (d *decision) mode() string {
-	switch {
-	case d.in.Paused:
-		return "paused"
-	case d.in.Shadow:
-		return "shadow"
-	case d.frozen() != nil:
-		return "freeze"
-	default:
-		return "normal"
-	}
-}
-
-// frozen gives the reservation that freezes the service, if one does.
-func (d *decision) frozen() *models.Reservation { return d.reserved(models.ReservationFreeze) }
-
 // unreadable says why nothing can be decided, "" when all that is needed was read.
 // Bounds that contradict each other, as those of an empty catalogue entry do, would
 // clamp any need to nonsense.
@@ -121,12 +125,13 @@ func (d *decision) unreadable() string {
 	switch {
 	case r == nil:
 		return "the replicas could not be read"
-	case r.Spec < 0 || r.Ready < 0 || r.Spec > mostReplicas:
-		return fmt.Sprintf("the replicas that were read are impossible (spec %d, ready %d)", r.Spec, r.Ready)
+	case r.Spec < 0 || r.Ready < 0 || r.Spec > mostReplicas || r.Ready > mostReplicas:
+		return d.line().s("the replicas that were read are impossible (spec ").n(r.Spec).s(", ready ").n(r.Ready).s(")").text()
 	case s.Name == "":
 		return "the catalogue could not be read"
 	case s.MinReplicas < 0 || s.MaxReplicas < max(s.MinReplicas, 1) || s.AbsoluteMaxReplicas < s.MaxReplicas:
-		return fmt.Sprintf("the catalogue's bounds contradict each other (minimum %d, maximum %d, absolute maximum %d)", s.MinReplicas, s.MaxReplicas, s.AbsoluteMaxReplicas)
+		return d.line().s("the catalogue's bounds contradict each other (minimum ").n(s.MinReplicas).s(", maximum ").n(s.MaxReplicas).
+			s(", absolute maximum ").n(s.AbsoluteMaxReplicas).s(")").text()
 	default:
 		return ""
 	}
@@ -139,9 +144,34 @@ func (d *decision) holdUnread(why string) {
 	if d.obs.Replicas != nil {
 		d.out.Desired = d.obs.Replicas.Spec
 	}
+	since := d.in.Now
+	if d.next.UnreadSince == nil {
+		d.next.UnreadSince = &since
+	} else {
+		since = *d.next.UnreadSince
+	}
+	if blind := d.in.Now.Sub(since); blind >= unreadAlert {
+		d.flag("unreadable", models.FlagWarning, d.line().s(why).s(" for ").whole(blind.Seconds()).s(" s: nothing is changed").text())
+	}
 }
 
 func (d *decision) cur() int { return d.obs.Replicas.Spec }
+
+// countReplicas counts once what is asked for often, and keeps it for the next time.
+func (d *decision) countReplicas() {
+	r := d.obs.Replicas
+	for i := range r.Replicas {
+		switch r.Replicas[i].Phase {
+		case models.ReplicaPending:
+			d.pending++
+		case models.ReplicaCrashing:
+			d.crashing++
+		case models.ReplicaReady:
+		}
+	}
+	d.next.UnreadSince = nil
+	d.next.Seen = &Capacity{At: d.in.Now, Spec: r.Spec, Ready: r.Ready}
+}
 
 // combine takes the largest candidate. Without any usable demand the current spec is a
 // candidate too: what is missing removes nothing. After a fall that looks like an
@@ -149,11 +179,12 @@ func (d *decision) cur() int { return d.obs.Replicas.Spec }
 func (d *decision) combine() {
 	d.candidate(models.Candidate{By: "min", N: d.svc.MinReplicas, Why: "the minimum of the service"}, models.ClassSteady)
 	if !d.known {
-		d.candidate(models.Candidate{By: "current", N: d.cur(), Why: d.quality.blindReason()}, models.ClassFailsafe)
+		d.candidate(models.Candidate{By: "current", N: d.cur(), Why: d.blindReason()}, models.ClassFailsafe)
 	}
-	d.next.remember(d.in.Now, d.raw.n, d.cur())
-	if before := d.next.largest(d.in.Now.Add(-suspectHold)); d.quality.suspect && before > d.raw.n {
-		d.candidate(models.Candidate{By: "before_fall", Quality: models.QualitySuspectLow, N: before, Why: fmt.Sprintf("%d were needed before load fell while the service looked ill", before)}, models.ClassReactive)
+	d.next.Ring = remember(d.in.State.Ring, Recommendation{d.in.Now, d.raw.n}, ringSpan, d.cur())
+	if before := largest(d.next.Ring, d.in.Now.Add(-suspectHold)); d.quality.suspect && before > d.raw.n {
+		why := d.line().n(before).s(" were needed before load fell while the service looked ill").text()
+		d.candidate(models.Candidate{By: "before_fall", Quality: models.QualitySuspectLow, N: before, Why: why}, models.ClassReactive)
 	}
 	d.driver = d.raw
 	d.out.Raw = d.raw.n
@@ -173,7 +204,7 @@ func (d *decision) take(n need) {
 		d.raw = n
 	}
 	shaped := n.class == models.ClassReactive || n.class == models.ClassForecast
-	if !shaped && n.n > d.firm.n {
+	if (!shaped || d.emergency()) && n.n > d.firm.n {
 		d.firm = n
 	}
 }
@@ -183,57 +214,15 @@ func (d *decision) note(rule, effect string) {
 	d.out.Shaping = append(d.out.Shaping, models.Shaping{Rule: rule, Effect: effect})
 }
 
-// close derives direction, cost, counterfactual and the sentence.
-func (d *decision) close() (models.Explanation, State) {
-	e := &d.out
-	if r := d.obs.Replicas; r != nil {
-		e.Current, e.Ready, e.Pending = r.Spec, r.Ready, r.Pending()
-	}
-	if !d.unread {
-		d.direct()
-		e.Counterfactual = counterfactual(d.obs)
-		if cost := d.svc.CostPerReplicaHour; finite(cost) {
-			e.CostDeltaHour = float64(e.Desired-e.Current) * cost
-		}
-	}
-	e.Text = sentence(*e, d.obs.Replicas != nil, d.driver.why)
-	return d.out, d.next
-}
-
-// direct sets direction and class from desired, and remembers when capacity was to
-// move: a scale-in waits after an order, whatever became of it, and what only holds
-// back may be remembered too often but not too seldom. A shadowed decision keeps its
-// direction but is not remembered: nothing moves.
-func (d *decision) direct() {
-	e := &d.out
-	now := d.in.Now
-	switch {
-	case e.Desired > e.Current:
-		e.Direction, e.Class = models.DirectionUp, d.driver.class
-		if !d.in.Shadow {
-			d.next.LastUpAt = &now
-		}
-	case e.Desired < e.Current:
-		e.Direction = models.DirectionDown
-		if e.Class != models.ClassCap {
-			e.Class = models.ClassSteady
-		}
-		if !d.in.Shadow {
-			d.next.LastDownAt = &now
-		}
-	case e.Class != models.ClassFailsafe:
-		e.Class = models.ClassHold
-	}
-	if e.BindingReason == "" {
-		e.BindingReason = d.driver.why
-	}
+func (d *decision) flag(name string, level models.FlagLevel, text string) {
+	d.out.Flags = append(d.out.Flags, models.Flag{Name: name, Level: level, Text: text})
 }
 
 // reserved finds the first active reservation of a kind.
 func (d *decision) reserved(kind models.ReservationKind) *models.Reservation {
-	for i, r := range d.obs.Reservations {
-		if r.Kind == kind && r.ActiveAt(d.in.Now) {
-			return &d.obs.Reservations[i]
+	for i := range d.obs.Reservations {
+		if r := &d.obs.Reservations[i]; r.Kind == kind && r.ActiveAt(d.in.Now) {
+			return r
 		}
 	}
 	return nil

@@ -134,3 +134,6 @@ func candidate(e models.Explanation, by string) models.Candidate {
 	}
 	return models.Candidate{}
 }
+
+// minutely is load of which the newest seconds are not known: it is no spike.
+func minutely(s *models.Signal) { s.Avg2, s.Avg6 = nil, nil }

@@ -245,14 +245,60 @@ func TestTheNeedOfTheMomentKeepsItsBounds(t *testing.T) {
 
 func TestTheMemoryIsBounded(t *testing.T) {
 	in := serving(10, 640)
-	for i := range 600 {
+	for i := range 2000 { // a need that falls all the time leaves the most to remember
+		rps := 640 - 0.3*float64(i)
+		in = with(in, change(models.MetricThroughput, func(s *models.Signal) { *s = signal(s.Metric, rps); minutely(s) }))
+		in.Observation.Service.CapacityRPS = 0.01
 		in.Now = now.Add(time.Duration(i) * time.Second)
 		_, in.State = scaling.Decide(in)
+		require.LessOrEqual(t, len(in.State.Ring), 62, "one need for each 15 s of 15 min")
 	}
-	assert.Len(t, in.State.Ring, 512)
-	in.Now = now.Add(time.Hour)
+	assert.GreaterOrEqual(t, len(in.State.Ring), 60)
+	for i := 1; i < len(in.State.Ring); i++ {
+		assert.Less(t, in.State.Ring[i].N, in.State.Ring[i-1].N)
+		assert.True(t, in.State.Ring[i].At.After(in.State.Ring[i-1].At))
+	}
+	in.Now = now.Add(3 * time.Hour)
 	_, in.State = scaling.Decide(in)
 	assert.Len(t, in.State.Ring, 1)
+}
+
+// What is forgotten is never what a window's largest need would have been, and what is
+// merged counts for no longer than a step of 15 s.
+func TestTheMemoryGivesTheLargestNeedOfAnyWindow(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		in := serving(10, 640)
+		in.Observation.Service.MinReplicas, in.Observation.Service.MaxReplicas, in.Observation.Service.AbsoluteMaxReplicas = 1, 1000, 1000
+		in.State = scaling.State{}
+		var all []scaling.Recommendation
+		at := now
+		for range rapid.IntRange(1, 60).Draw(t, "evaluations") {
+			at = at.Add(time.Duration(rapid.IntRange(1, 60).Draw(t, "pause")) * time.Second)
+			in = with(in, change(models.MetricThroughput, func(s *models.Signal) {
+				*s = signal(s.Metric, rapid.Float64Range(0, 5000).Draw(t, "load"))
+				minutely(s)
+			}), change(models.MetricCPU, nil))
+			in.Now = at
+			var e models.Explanation
+			e, in.State = scaling.Decide(in)
+			all = append(all, scaling.Recommendation{At: at, N: e.Raw})
+		}
+		all[0].N = max(all[0].N, 10)
+		window := time.Duration(rapid.IntRange(1, 880).Draw(t, "window")) * time.Second
+		low, high, got := mostNeeded(all, at.Add(-window)), mostNeeded(all, at.Add(-window-15*time.Second)), mostNeeded(in.State.Ring, at.Add(-window))
+		require.LessOrEqual(t, low, got)
+		require.LessOrEqual(t, got, high)
+	})
+}
+
+func mostNeeded(ring []scaling.Recommendation, since time.Time) int {
+	n := 0
+	for _, r := range ring {
+		if !r.At.Before(since) {
+			n = max(n, r.N)
+		}
+	}
+	return n
 }
 
 func marshal(t require.TestingT, v any) string {

@@ -108,10 +108,13 @@ func TestASpikePassesTheShapingRulesAndEnds(t *testing.T) {
 func TestPanicTakesTheNewestSecondsAndGrowsNoFurtherWhileReplicasStart(t *testing.T) {
 	rising := change(models.MetricThroughput, func(s *models.Signal) { s.Avg6, s.Avg2 = val(1300), val(1625) })
 	in := with(serving(10, 640), rising, change(models.MetricCPU, func(s *models.Signal) { s.Avg6, s.Avg60 = val(0.99), val(0.99) }))
-	e, _ := scaling.Decide(in)
-	assert.Equal(t, 16, e.Desired, "in calm the minute and a saturated cpu count: %s", e.Text)
-	in = with(in, spike(650, now))
+	calm, _ := scaling.Decide(with(in, change(models.MetricThroughput, func(s *models.Signal) { s.Avg6, s.Avg2 = val(640), val(1625) })))
+	assert.Equal(t, 16, calm.Desired, "in calm the minute and a saturated cpu count: %s", calm.Text)
 	e, state := scaling.Decide(in)
+	assert.Equal(t, models.ClassPanic, e.Class, "the evaluation itself sees a spike that nobody told")
+	require.NotNil(t, state.PanicUntil)
+	told, _ := scaling.Decide(with(in, spike(650, now)))
+	require.Equal(t, e.Desired, told.Desired)
 	require.Equal(t, 25, e.Desired, e.Text)
 	for range 5 {
 		in.State, in.Observation.Replicas = state, replicas(10, e.Desired-10)

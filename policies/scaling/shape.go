@@ -1,30 +1,34 @@
 package scaling
 
 import (
-	"fmt"
-	"math"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/wedsync/scalability/models"
 )
 
-// ringSpan is how long recommendations are remembered.
-const ringSpan = 15 * time.Minute
-
-// minRemaining is kept whatever the load: one replica is none when it fails.
-const minRemaining = 2
+const (
+	// minRemaining is kept whatever the load: one replica is none when it fails.
+	minRemaining = 2
+	// flipSpan is how long after a scale-in growth in calm has to be worth it, and
+	// flipBand how far it has to go then: a need that only wavers is no reason to turn.
+	flipSpan = 600 * time.Second
+	flipBand = 0.15
+)
 
 // shape turns the raw need into the spec to order.
 func (d *decision) shape() {
 	cur := d.cur()
 	frozen := d.frozen()
 	switch {
+	case d.in.KillSwitch:
+		d.hold("kill_switch", "the kill switch is on: nothing is changed anywhere")
 	case d.in.Paused:
 		d.hold("paused", "the autoscaler is paused by a person")
 	case frozen != nil:
-		d.hold("freeze", fmt.Sprintf("%s froze the service until %s (%s)", frozen.Holder, moment(frozen.Until), phrase(frozen.Reason)))
+		d.hold("freeze", d.line().s(frozen.Holder).s(" froze the service until ").at(frozen.Until).s(" (").phrase(frozen.Reason).s(")").text())
+	case d.obs.Mode == models.ModeFreeze:
+		d.hold("freeze", "the platform is frozen")
 	case d.raw.n > cur:
 		d.up(cur)
 	case d.raw.n < cur:
@@ -49,15 +53,24 @@ func (d *decision) hold(rule, why string) {
 func (d *decision) up(cur int) {
 	calm, limit := d.raw.n, d.upLimit(cur)
 	rule, effect := "", ""
+	band := d.policy.DeadBandUp
+	turning := band < flipBand && remaining(d.in.Now, d.in.State.LastDownAt, flipSpan) > 0
+	if turning {
+		band = flipBand
+	}
 	switch {
 	case d.firm.n >= d.raw.n: // nothing is left to shape
 		calm = cur
-	case cur > 0 && float64(d.raw.n-cur)/float64(cur) <= d.policy.DeadBandUp+epsilon:
-		calm = cur
-		rule, effect = "dead_band", fmt.Sprintf("%d is within %.0f %% of %d", d.raw.n, d.policy.DeadBandUp*100, cur)
+	case cur > 0 && float64(d.raw.n-cur)/float64(cur) <= band+epsilon:
+		calm, rule = cur, "dead_band"
+		l := d.line().n(d.raw.n).s(" is within ").pct(band).s(" of ").n(cur)
+		if turning {
+			rule, l = "turning", l.s(", less than ").whole(flipSpan.Minutes()).s(" min after a scale-in")
+		}
+		effect = l.text()
 	case d.raw.n > limit:
-		calm = limit
-		rule, effect = "up_step", fmt.Sprintf("at most %d until those on their way are ready", limit)
+		calm, rule = limit, "up_step"
+		effect = d.line().s("at most ").n(limit).s(" until those on their way are ready").text()
 	}
 	d.out.Desired = max(calm, d.firm.n)
 	if rule != "" {
@@ -73,9 +86,12 @@ func (d *decision) up(cur int) {
 
 // upLimit is the step limit: max(UpFactor · n, n + UpStep), n = replicas that are not
 // on their way. Counting from those makes one step last as long as its replicas take to
-// start, however often it is decided meanwhile.
+// start, however often it is decided meanwhile. A wedding day has none.
 func (d *decision) upLimit(cur int) int {
-	n := max(0, cur-d.obs.Replicas.Pending())
+	if d.weddingDay() {
+		return mostReplicas
+	}
+	n := max(0, cur-d.pending)
 	return max(cur, whole(float64(n)*d.policy.UpFactor), n+min(max(d.policy.UpStep, 0), mostReplicas))
 }
 
@@ -85,37 +101,54 @@ func (d *decision) down(cur int) {
 		d.hold(rule, why)
 		return
 	}
-	newest := d.newestNeed()
+	newest, ahead := d.newestNeed(), d.lookAhead()
 	need := max(d.stabilised(), newest)
-	switch step := max(1, whole(float64(cur)*d.policy.DownStepShare+epsilon)); {
+	step := max(1, whole(float64(cur)*d.downShare+epsilon))
+	least := d.least(cur, step)
+	switch {
 	case newest >= cur:
-		d.hold("rising", fmt.Sprintf("the newest seconds need %d: the minute's mean has not followed yet", newest))
+		d.hold("rising", d.line().s("the newest seconds need ").n(newest).s(": the minute's mean has not followed yet").text())
 	case need >= cur:
-		d.hold("stabilisation", fmt.Sprintf("%d were needed within the last %d s", need, d.policy.DownStabilisationSeconds))
-	case cur <= minRemaining:
-		d.hold("min_remaining", fmt.Sprintf("%d are kept whatever the load: one is none when it fails", cur))
+		d.hold("stabilisation", d.line().n(need).s(" were needed within the last ").n(d.stabilisation).s(" s").text())
+	case float64(ahead) >= forecastVeto*float64(cur):
+		d.hold("look_ahead", d.line().s("the forecast wants ").n(ahead).s(" within half an hour").text())
+	case d.memoryNeed() >= cur:
+		d.hold("memory", d.line().n(d.memoryNeed()).s(" are needed to hold what is in memory").text())
+	case cur <= least:
+		d.hold("min_remaining", d.line().n(cur).s(" are kept whatever the load: one is none when it fails").text())
 	case float64(cur-need)/float64(cur) <= d.policy.DeadBandDown+epsilon:
-		d.hold("dead_band", fmt.Sprintf("%d is within %.0f %% of %d", need, d.policy.DeadBandDown*100, cur))
+		d.hold("dead_band", d.line().n(need).s(" is within ").pct(d.policy.DeadBandDown).s(" of ").n(cur).text())
 	default:
-		d.out.Desired = max(need, cur-step, minRemaining)
+		d.out.Desired = max(need, cur-step, least, d.memoryNeed(), ahead)
 		if d.out.Desired > need {
-			d.note("down_step", fmt.Sprintf("at most %d fewer in one step", step))
+			d.note("down_step", d.line().s("at most ").n(step).s(" fewer in one step").text())
 		}
 	}
+}
+
+// least is what a scale-in keeps: two, one in each zone, and the same number in each
+// where the step is large enough to choose.
+func (d *decision) least(cur, step int) int {
+	zones := min(max(d.svc.Zones, 1), mostReplicas)
+	least := min(max(minRemaining, zones), max(cur, minRemaining))
+	if below := cur - step; zones > 1 && step >= zones && below > least {
+		least = (below + zones - 1) / zones * zones
+	}
+	return least
 }
 
 // newestNeed is what the newest seconds ask for. Load that has just come, or come back,
 // is not in the minute's mean yet: going by the mean would remove what is in use.
 func (d *decision) newestNeed() int {
-	need, u := 0, d.policy.TargetUtilisation
-	if !(u > 0) {
+	need := 0
+	if !(d.u > 0) {
 		return need
 	}
-	if t := d.quality.throughput; t.usable() && t.Avg6 != nil && d.svc.CapacityRPS > 0 {
-		need = ceil(*t.Avg6 / (d.svc.CapacityRPS * u))
+	if t := &d.quality.throughput; t.usable() && t.Avg6 != nil && d.kappa > 0 {
+		need = ceil(*t.Avg6 / (d.kappa * d.u))
 	}
-	if c := d.quality.cpu; c.usable() && c.Avg6 != nil {
-		need = max(need, ceil(float64(d.obs.Replicas.Ready)*math.Min(*c.Avg6, 1)/u))
+	if c := &d.quality.cpu; c.usable() && c.Avg6 != nil {
+		need = max(need, ceil(float64(d.obs.Replicas.Ready)*min(*c.Avg6, 1)/d.u))
 	}
 	return need
 }
@@ -123,73 +156,54 @@ func (d *decision) newestNeed() int {
 // downVeto gives the first rule that forbids a scale-in.
 func (d *decision) downVeto() (rule, why string) {
 	now := d.in.Now
-	if blocked := d.quality.removalBlocked(); blocked != "" {
+	if blocked := d.removalBlocked(); blocked != "" {
 		return "signal_quality", blocked
 	}
 	if len(d.obs.Gaps) > 0 {
 		return "gaps", "not everything could be read: " + strings.Join(d.obs.Gaps, "; ")
 	}
 	if d.panicked {
-		return "panic", "a spike was seen less than " + seconds(d.policy.PanicSeconds) + " ago"
+		return "panic", d.line().s("a spike was seen less than ").n(d.policy.PanicSeconds).s(" s ago").text()
+	}
+	if d.emergency() {
+		return "emergency", "in an emergency nothing is removed"
 	}
 	if d.in.InFlight {
 		return "in_flight", "a change of capacity is being verified"
 	}
 	if r := d.reserved(models.ReservationNoIn); r != nil {
-		return "no_in", r.Holder + " forbids scale-in (" + phrase(r.Reason) + ")"
+		return "no_in", d.line().s(r.Holder).s(" forbids scale-in (").phrase(r.Reason).s(")").text()
 	}
-	if wait := remaining(now, d.in.State.LastUpAt, d.policy.HoldAfterUpSeconds); wait > 0 {
-		return "hold_after_up", fmt.Sprintf("scale-in waits %s after a scale-up, %.0f s left", seconds(d.policy.HoldAfterUpSeconds), wait.Seconds())
+	if why := d.calendarBlocks(); why != "" {
+		return "calendar", why
 	}
-	if wait := remaining(now, d.in.State.LastDownAt, d.policy.DownPeriodSeconds); wait > 0 {
-		return "down_period", fmt.Sprintf("one scale-in per %s, %.0f s left", seconds(d.policy.DownPeriodSeconds), wait.Seconds())
+	if wait := remaining(now, d.in.State.LastUpAt, seconds(d.holdAfterUp)); wait > 0 {
+		d.waits(wait)
+		return "hold_after_up", d.line().s("scale-in waits ").n(d.holdAfterUp).s(" s after a scale-up, ").whole(wait.Seconds()).s(" s left").text()
+	}
+	if wait := remaining(now, d.in.State.LastDownAt, seconds(d.policy.DownPeriodSeconds)); wait > 0 {
+		d.waits(wait)
+		return "down_period", d.line().s("one scale-in per ").n(d.policy.DownPeriodSeconds).s(" s, ").whole(wait.Seconds()).s(" s left").text()
 	}
 	return "", ""
 }
 
-// stabilised is the largest need of the stabilisation window.
-func (d *decision) stabilised() int {
-	since := d.in.Now.Add(-time.Duration(d.policy.DownStabilisationSeconds) * time.Second)
-	return max(d.raw.n, d.next.largest(since))
+// waits says when a scale-in that is held may go.
+func (d *decision) waits(wait time.Duration) {
+	at := d.in.Now.Add(wait)
+	d.out.NotBefore = &at
 }
 
-func remaining(now time.Time, last *time.Time, hold int) time.Duration {
+// stabilised is the largest need of the stabilisation window.
+func (d *decision) stabilised() int {
+	return max(d.raw.n, largest(d.next.Ring, d.in.Now.Add(-seconds(d.stabilisation))))
+}
+
+func remaining(now time.Time, last *time.Time, hold time.Duration) time.Duration {
 	if last == nil {
 		return 0
 	}
-	return time.Duration(hold)*time.Second - now.Sub(*last)
+	return hold - now.Sub(*last)
 }
 
-func seconds(n int) string { return fmt.Sprintf("%d s", n) }
-
-// remember keeps a need for the stabilisation window, bounded in time and number. With
-// nothing remembered, at the beginning or after a long silence, what stands there counts
-// as needed now: whoever has not looked yet removes nothing.
-func (s *State) remember(now time.Time, n, standing int) {
-	const most = 512
-	s.Ring = slices.DeleteFunc(s.Ring, func(r Recommendation) bool { return now.Sub(r.At) > ringSpan })
-	if len(s.Ring) == 0 {
-		n = max(n, standing)
-	}
-	s.Ring = append(s.Ring, Recommendation{At: now, N: n})
-	if len(s.Ring) > most {
-		s.Ring = slices.Delete(s.Ring, 0, len(s.Ring)-most)
-	}
-}
-
-// largest is the largest need remembered since a time.
-func (s *State) largest(since time.Time) int {
-	most := 0
-	for _, r := range s.Ring {
-		if !r.At.Before(since) {
-			most = max(most, r.N)
-		}
-	}
-	return most
-}
-
-// clone keeps Decide from writing into its caller's state.
-func (s State) clone() State {
-	s.Ring = slices.Clone(s.Ring)
-	return s
-}
+func seconds(n int) time.Duration { return time.Duration(n) * time.Second }

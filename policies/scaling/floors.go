@@ -1,0 +1,362 @@
+package scaling
+
+import (
+	"math"
+	"time"
+
+	"github.com/wedsync/scalability/models"
+)
+
+const (
+	certificateDoubt = 0.8 // of a capacity that no load test of the last 30 days has shown
+	certificateLife  = 30 * 24 * time.Hour
+
+	nodesAhead = 90 * time.Minute // nodes and quota are asked for
+	floorAhead = 30 * time.Minute // replicas are ordered, at least
+	floorAfter = time.Hour        // they stay after the last guest
+	lateness   = 45 * time.Minute // a ceremony may begin this much early or late
+
+	decayAfter = 45 * time.Minute // after the ceremony a floor whose guests stay away …
+	decayBelow = 0.5              // of the plan, over 20 min …
+	decayStep  = 0.10             // is let down by this share of the plan
+	decayEvery = 5 * time.Minute
+	decayAhead = time.Hour // unless more is planned within this
+	decayLeast = 1.3       // times what is needed stays
+
+	ceremonyShare = 0.10 // of the plan: a ceremony that brings less holds no scale-in back
+
+	calendarOld  = 24 * time.Hour
+	calendarWarn = 6 * time.Hour // from Friday to Sunday
+
+	kernelMost = 96 // steps; what is behind them is not planned for
+)
+
+// floorCandidates adds the active reservations and the calendar's windows. Floors for the
+// guests of different weddings add up, since their guests come at once; all other floors,
+// also several for one wedding, are claims on the same capacity, of which the largest
+// counts.
+func (d *decision) floorCandidates() {
+	var weddings [8]claim
+	claims := weddings[:0]
+	sum := 0
+	for i := range d.obs.Reservations {
+		r := &d.obs.Reservations[i]
+		if r.Kind != models.ReservationFloor || !r.ActiveAt(d.in.Now) {
+			continue
+		}
+		n := min(max(r.Replicas, 0), mostReplicas)
+		d.floorCandidate(models.Candidate{By: "reservation:" + r.ID, N: n, Guests: r.Guests, Why: d.floorReason(r)})
+		if r.Guests <= 0 {
+			continue
+		}
+		added := 0
+		claims, added = claimFor(claims, r, n)
+		sum += added
+	}
+	if len(claims) > 1 {
+		n := min(sum, mostReplicas)
+		why := d.line().s("the reservations for guests of ").n(len(claims)).s(" weddings add up to ").n(n).s(" replicas").text()
+		d.floorCandidate(models.Candidate{By: "reservations:guests", N: n, Why: why})
+	}
+	d.judgeCalendar()
+	d.calendarFloor()
+}
+
+// claim is the largest floor for one wedding's guests. A reservation without a wedding
+// is one of its own.
+type claim struct {
+	wedding, reservation string
+	n                    int
+}
+
+// claimFor enters a floor and says by how much the sum over all weddings grows.
+func claimFor(claims []claim, r *models.Reservation, n int) ([]claim, int) {
+	for i := range claims {
+		if c := &claims[i]; r.WeddingID != "" && c.wedding == r.WeddingID {
+			added := max(0, n-c.n)
+			c.n += added
+			return claims, added
+		}
+	}
+	return append(claims, claim{r.WeddingID, r.ID, n}), n
+}
+
+func (d *decision) floorCandidate(c models.Candidate) {
+	d.floor = max(d.floor, c.N)
+	d.candidate(c, models.ClassFloor)
+}
+
+func (d *decision) floorReason(r *models.Reservation) string {
+	return d.line().s(r.Holder).s(" reserved at least ").n(r.Replicas).s(" until ").at(r.Until).s(" (").phrase(r.Reason).s(")").text()
+}
+
+// course is the load of one guest by the time since the ceremony, with the ceremony's
+// lateness: each step is the largest within it.
+type course struct {
+	rps  [kernelMost]float64
+	n    int
+	from time.Duration
+	step time.Duration
+	peak float64
+}
+
+// courseOf reads a kernel; ok is false where it is none.
+func courseOf(k *models.GuestKernel) (c course, ok bool) {
+	if k == nil || k.StepMinutes <= 0 || k.StepMinutes > 24*60 || len(k.P90) == 0 {
+		return course{}, false
+	}
+	raw := k.P90[:min(len(k.P90), kernelMost)]
+	for _, v := range raw {
+		if !finite(v) {
+			return course{}, false
+		}
+		c.peak = math.Max(c.peak, v)
+	}
+	c.step, c.from = time.Duration(k.StepMinutes)*time.Minute, time.Duration(k.FromMinutes)*time.Minute
+	slack := int((lateness + c.step - 1) / c.step)
+	c.from -= time.Duration(slack) * c.step
+	c.n = min(len(raw)+2*slack, kernelMost)
+	for i := range c.n {
+		for j := max(0, i-2*slack); j <= min(i, len(raw)-1); j++ {
+			c.rps[i] = math.Max(c.rps[i], raw[j])
+		}
+	}
+	return c, true
+}
+
+// at is the load of one guest at a time after the ceremony.
+func (c *course) at(since time.Duration) float64 {
+	if since < c.from {
+		return 0
+	}
+	i := int((since - c.from) / c.step)
+	if i >= c.n {
+		return 0
+	}
+	return c.rps[i]
+}
+
+// planned is the load that the calendar asks capacity for. Guests whose ceremony was a
+// while ago are told apart: whether they came is known.
+type planned struct {
+	young, old [planSteps]float64 // requests per second, by time from now on
+	steps      int                // of them until an order of now serves
+	guests     int
+	windows    int
+	static     float64                // all that are here at the busiest moment of each
+	largest    *models.CalendarWindow // with the most guests
+	ceremony   *models.CalendarWindow // with the most guests of those that begin about now
+	coming     *models.CalendarWindow // the next for which nodes are wanted
+}
+
+// planSteps covers the hour before which a floor may not be let down, in steps of planStep.
+const (
+	planSteps = 7
+	planStep  = 10 * time.Minute
+)
+
+// most is the largest sum over the first steps, the guests of before counted by a share.
+func (p *planned) most(steps int, share float64) float64 {
+	load := 0.0
+	for i := range min(steps, planSteps) {
+		load = math.Max(load, p.young[i]+share*p.old[i])
+	}
+	return load
+}
+
+// calendarFloor turns the guests of the windows around now into a floor:
+//
+//	⌈(base + Σ guests · kernel) ÷ (κ certified · u)⌉, on the critical tier enough for a zone to fail
+//
+// Guests of weddings that overlap add up before the rounding. A cancelled window counts
+// for nothing.
+func (d *decision) calendarFloor() {
+	c := d.obs.Calendar
+	if c == nil || len(c.Windows) == 0 {
+		d.next.Demand, d.next.Decay = nil, nil
+		return
+	}
+	k, ok := courseOf(c.Kernel)
+	ok = ok && d.measurable() && d.certified > 0 && finite(c.BaseRPS)
+	var p planned
+	d.plan(&p, &k)
+	d.ceremony = p.ceremony
+	if !ok {
+		d.unused(models.Candidate{By: "calendar", Guests: p.guests, Why: "guests cannot be turned into replicas: the load of a guest or the capacity of a replica is not known"})
+		return
+	}
+	if w := p.coming; w != nil {
+		d.flag("prewarm_nodes", models.FlagNotice, d.line().n(w.Guests).s(" guests come at ").at(w.Start).s(": nodes and quota are wanted now").text())
+	}
+	room := d.certified * d.u
+	if p.windows == 0 {
+		d.next.Decay = nil
+		d.remember(0)
+		return
+	}
+	d.static = ceil((c.BaseRPS + p.static) / room)
+	plan := c.BaseRPS + p.most(p.steps, 1)
+	whole := d.withZone(ceil(plan / room))
+	expected := ceil(plan / (d.kappa * d.u))
+	if w := p.ceremony; w != nil && float64(w.Guests)*k.peak < ceremonyShare*plan {
+		d.ceremony = nil // one of many: the floor of all holds what is needed
+	}
+	d.remember(expected)
+	n := whole
+	if share := d.decay(&p, expected); share < 1 {
+		n = d.withZone(ceil((c.BaseRPS + p.most(p.steps, share)) / room))
+		n = min(whole, max(n, ceil(float64(d.measured)*decayLeast)))
+	}
+	by := "calendar"
+	if p.windows == 1 {
+		by = "window:" + p.largest.ID
+	}
+	d.floorCandidate(models.Candidate{By: by, N: n, Guests: p.guests, Why: d.windowReason(&p, n, whole)})
+}
+
+func (d *decision) windowReason(p *planned, n, whole int) string {
+	l := d.line().n(p.guests).s(" guests of ")
+	if p.windows == 1 {
+		l = l.s("a wedding at ").at(p.largest.Start)
+	} else {
+		l = l.n(p.windows).s(" weddings, the largest at ").at(p.largest.Start).s(",")
+	}
+	l = l.s(" need at least ").n(n)
+	if n < whole {
+		l = l.s(" (").n(whole).s(" were planned, but fewer have come)")
+	}
+	return l.text()
+}
+
+// judgeCalendar says when the copy of the calendar that counts is old.
+func (d *decision) judgeCalendar() {
+	c := d.obs.Calendar
+	if c == nil || c.ReadAt.IsZero() {
+		return
+	}
+	age := d.in.Now.Sub(c.ReadAt)
+	soon := age > calendarWarn && (somewhere(d.in.Now, time.Friday) || somewhere(d.in.Now, time.Saturday) || somewhere(d.in.Now, time.Sunday))
+	if d.calendarOld = age > calendarOld; d.calendarOld || soon {
+		d.flag("calendar_old", models.FlagWarning, d.line().s("the calendar was last read ").whole(age.Hours()).s(" h ago: its last copy counts").text())
+	}
+}
+
+// somewhere says whether it is a day of the week in any inhabited time zone.
+func somewhere(now time.Time, day time.Weekday) bool {
+	now = now.UTC()
+	return now.Add(-12*time.Hour).Weekday() == day || now.Weekday() == day || now.Add(14*time.Hour).Weekday() == day
+}
+
+// calendarBlocks says why the calendar forbids a scale-in, "" when it does not.
+func (d *decision) calendarBlocks() string {
+	if d.calendarOld && somewhere(d.in.Now, time.Saturday) {
+		return "the calendar is over a day old and it is Saturday: nobody knows who is coming"
+	}
+	if w := d.ceremony; w != nil {
+		return d.line().s("the ceremony of ").n(w.Guests).s(" guests is at ").at(w.Start).text()
+	}
+	return ""
+}
+
+// prewarm is how long before a ceremony its capacity is ordered: half an hour, or the
+// time of the waves in which a floor is ordered and verified, after two starts.
+func (d *decision) prewarm() time.Duration {
+	p := d.policy
+	wave := d.start95 + float64(p.SoakSeconds+p.Measurements*p.MeasurementIntervalSeconds)
+	if !finite(wave) || wave > 3600 {
+		wave = 3600
+	}
+	start := math.Min(math.Max(d.start95, 0), 3600)
+	return max(floorAhead, time.Duration((2*start+plannedWaves*wave)*float64(time.Second)))
+}
+
+const plannedWaves = 3
+
+// plan adds up what the windows' guests bring.
+func (d *decision) plan(p *planned, k *course) {
+	now, ahead := d.in.Now, d.prewarm()
+	p.steps = 1 + int((max(0, ahead-lateness)+planStep-1)/planStep)
+	for i := range d.obs.Calendar.Windows {
+		w := &d.obs.Calendar.Windows[i]
+		since := now.Sub(w.Start)
+		if w.Cancelled || w.Guests <= 0 || since < -nodesAhead || !now.Before(w.End.Add(floorAfter)) {
+			continue
+		}
+		sum := &p.young
+		switch {
+		case since < -ahead:
+			if p.coming == nil || w.Start.Before(p.coming.Start) {
+				p.coming = w
+			}
+			p.addLater(w, k, since, ahead)
+			continue
+		case since < decayAfter:
+			if p.ceremony == nil || w.Guests > p.ceremony.Guests {
+				p.ceremony = w
+			}
+		default:
+			sum = &p.old
+		}
+		for j := range planSteps {
+			sum[j] += float64(w.Guests) * k.at(since+time.Duration(j)*planStep)
+		}
+		p.windows++
+		p.guests += w.Guests
+		p.static += float64(w.Guests) * k.peak
+		if p.largest == nil || w.Guests > p.largest.Guests {
+			p.largest = w
+		}
+	}
+}
+
+// addLater adds the guests of a window whose capacity is not ordered yet to the time at
+// which it will be.
+func (p *planned) addLater(w *models.CalendarWindow, k *course, since, ahead time.Duration) {
+	for j := range planSteps {
+		if at := since + time.Duration(j)*planStep; j >= p.steps && at >= -ahead {
+			p.young[j] += float64(w.Guests) * k.at(at)
+		}
+	}
+}
+
+// withZone adds what has to stand when one zone of a critical service fails.
+func (d *decision) withZone(n int) int {
+	z := d.svc.Zones
+	if z < 2 || d.svc.Tier != models.TierCritical {
+		return n
+	}
+	return ceil(float64(n) * float64(z) / float64(z-1))
+}
+
+// remember keeps what was measured, to see whether the guests have come. A first look
+// takes the plan for measured.
+func (d *decision) remember(plan int) {
+	n := d.measured
+	if d.quality.blind {
+		n = max(n, plan)
+	}
+	d.next.Demand = remember(d.in.State.Demand, Recommendation{d.in.Now, n}, demandSpan, max(plan, d.cur()))
+}
+
+// decay says which share of the plan for guests of before is still held. It falls while
+// less than half of the plan was needed for 20 min, no more is planned within an hour and
+// the signals can be trusted; guests who come late after all restore it.
+func (d *decision) decay(p *planned, expected int) float64 {
+	now, last := d.in.Now, d.in.State.Decay
+	came := float64(largest(d.next.Demand, now.Add(-demandSpan))) >= decayBelow*float64(expected)
+	if came || p.most(planSteps, 0) == p.most(planSteps, 1) {
+		d.next.Decay = nil
+		return 1
+	}
+	share := 1.0
+	if last != nil && last.Share >= 0 && last.Share <= 1 {
+		share = last.Share
+	}
+	rising := p.most(planSteps, 1) > p.most(p.steps, 1)
+	if rising || d.quality.blind || d.quality.suspect || last != nil && now.Sub(last.At) < decayEvery {
+		return share
+	}
+	share = math.Max(0, share-decayStep)
+	d.next.Decay = &Decay{At: now, Share: share}
+	return share
+}

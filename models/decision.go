@@ -166,6 +166,7 @@ const (
 	OutcomeOpen       Outcome = ""
 	OutcomeVerified   Outcome = "verified"    // the new capacity serves as well as the old
 	OutcomeHeld       Outcome = "held"        // kept, but not enough evidence for a verdict
+	OutcomePartial    Outcome = "partial"     // kept, but a part of it never came up, also when it was ordered again
 	OutcomeRolledBack Outcome = "rolled_back" // judged harmful and taken back, never below the need
 	OutcomeSuperseded Outcome = "superseded"  // a later decision took over while it ran
 	OutcomeCancelled  Outcome = "cancelled"   // stopped by a person, compensated
@@ -179,7 +180,7 @@ const (
 // Outcomes lists the closed outcomes.
 func Outcomes() []Outcome {
 	return []Outcome{
-		OutcomeVerified, OutcomeHeld, OutcomeRolledBack, OutcomeSuperseded, OutcomeCancelled,
+		OutcomeVerified, OutcomeHeld, OutcomePartial, OutcomeRolledBack, OutcomeSuperseded, OutcomeCancelled,
 		OutcomeRefused, OutcomeExpired, OutcomeNoOp, OutcomeFailed, OutcomeLost,
 	}
 }
@@ -233,6 +234,13 @@ type Evidence struct {
 	Checks       []Check       `json:"checks"`
 	Verdict      Verdict       `json:"verdict"`
 	Steps        []Step        `json:"steps"`
+
+	Sentence string            `json:"sentence,omitempty"` // what became of the change, for a person
+	Before   *Standing         `json:"before,omitempty"`
+	After    *Standing         `json:"after,omitempty"`
+	Approval *ApprovalEvidence `json:"approval,omitempty"` // of a change that a person had to agree to
+	Cause    string            `json:"cause,omitempty"`    // of a verdict other than keep: crash, start, errors, …
+	Flags    []Flag            `json:"flags,omitempty"`    // what a person or an alert rule has to know
 }
 
 // Step is one thing a workflow did, in order.
@@ -250,6 +258,7 @@ type Verdict string
 const (
 	VerdictHold     Verdict = ""
 	VerdictKeep     Verdict = "keep"
+	VerdictPartial  Verdict = "partial" // what came up serves well, a part did not come up
 	VerdictRollback Verdict = "rollback"
 )
 
@@ -260,6 +269,7 @@ type CheckResult string
 const (
 	CheckInconclusive CheckResult = ""
 	CheckPass         CheckResult = "pass"
+	CheckPartial      CheckResult = "partial" // most of it passes, the rest does no harm
 	CheckFail         CheckResult = "fail"
 	CheckCritical     CheckResult = "critical" // one is enough for a rollback
 )

@@ -29,6 +29,11 @@ type ReplicaSet struct {
 	Generation int64       `json:"generation"` // grows with each accepted order
 	ObservedAt time.Time   `json:"observedAt"`
 	Replicas   []Replica   `json:"replicas"` // by OrderedAt, then ID
+
+	// What else moves the service, as far as the actuator can say.
+	Writers  []string `json:"writers,omitempty"`  // others that set the spec, e.g. an HPA
+	Rollout  string   `json:"rollout,omitempty"`  // replacement of replicas that is under way
+	Template string   `json:"template,omitempty"` // what new replicas are made from: an image, a revision
 }
 
 // Pending counts the replicas that are ordered and on their way; crashing ones are
@@ -87,6 +92,12 @@ type CohortStats struct {
 	Requests  int64    `json:"requests"`
 	ErrorRate *float64 `json:"errorRate,omitempty"` // share, 0 to 1
 	P95MS     *float64 `json:"p95Ms,omitempty"`     // response time, milliseconds
+
+	// What an actuator may know besides.
+	CapacityRPS *float64  `json:"capacityRps,omitempty"` // of one replica: requests served ÷ time at work
+	SamplesMS   []float64 `json:"samplesMs,omitempty"`   // response times at p95, one replica and second each
+	// Downstreams are what the requests that failed found broken behind the replicas.
+	Downstreams []string `json:"downstreams,omitempty"`
 }
 
 // MeasureRequest asks for a comparison of the replicas in Baseline with all others

@@ -181,6 +181,7 @@ const (
 	Lost       ListDecisionsParamsOutcome = "lost"
 	NoOp       ListDecisionsParamsOutcome = "no_op"
 	Open       ListDecisionsParamsOutcome = "open"
+	Partial    ListDecisionsParamsOutcome = "partial"
 	Refused    ListDecisionsParamsOutcome = "refused"
 	RolledBack ListDecisionsParamsOutcome = "rolled_back"
 	Superseded ListDecisionsParamsOutcome = "superseded"
@@ -203,6 +204,8 @@ func (e ListDecisionsParamsOutcome) Valid() bool {
 	case NoOp:
 		return true
 	case Open:
+		return true
+	case Partial:
 		return true
 	case Refused:
 		return true

@@ -86,6 +86,13 @@ func (b *bench) run(ctx context.Context, jobs []job) ([]Row, error) {
 	return out, nil
 }
 
+// planned corrects how many runs there are.
+func (b *bench) planned(more int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.total += more
+}
+
 func (b *bench) tell(what string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -150,9 +150,20 @@ func (s *run) seed(ctx context.Context, sources []source, seed uint64, first boo
 // contest sweeps, tunes and reports one load under one seed.
 func (s *run) contest(ctx context.Context, h halves, first bool) error {
 	c := s.contestOf(h.report.Name)
-	rows, err := s.bench.run(ctx, append(sweepJobs(PartTune, c.tuned, s.Targets, &h.tune), sweepJobs(PartReport, c.swept, s.Targets, &h.report)...))
+	full, sought := c.tuned, []string(nil)
+	if s.Suite == SuiteHeadline {
+		full, sought = slices.DeleteFunc(slices.Clone(c.tuned), ours), slices.DeleteFunc(slices.Clone(c.tuned), peer)
+	}
+	rows, err := s.bench.run(ctx, append(sweepJobs(PartTune, full, s.Targets, &h.tune), sweepJobs(PartReport, c.swept, s.Targets, &h.report)...))
 	if err != nil {
 		return err
+	}
+	for _, p := range sought {
+		found, err := s.seek(ctx, p, rows, &h.tune)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, found...)
 	}
 	chosen, err := s.chosen(ctx, c, rows, &h.report)
 	if err != nil {
@@ -274,6 +285,9 @@ func (s *run) planned(sources []source) int {
 	for _, src := range sources {
 		c := s.contestOf(src.name)
 		each += (len(c.tuned)+len(c.swept))*len(s.Targets) + len(c.tuned)
+		if s.Suite == SuiteHeadline {
+			each -= len(s.Targets) - seekPlanned
+		}
 		once += len(c.drawn)
 	}
 	return s.Seeds*each + once

@@ -198,3 +198,24 @@ func TestTheFaultSuiteRunsTheGridAlone(t *testing.T) {
 	assert.Equal(t, done, total, "the progress knows how much there is to do")
 	assert.Empty(t, r.Rows)
 }
+
+func TestASearchFindsWhatASweepDoes(t *testing.T) {
+	src, err := recorded(short(), sizing{capacity: 20, factor: 10, smooth: 20})
+	require.NoError(t, err)
+	h, err := src.make(1)
+	require.NoError(t, err)
+	for _, load := range []string{NASA, Twitter} { // by the common rule, and matched to a cost
+		h.tune.Name = load
+		s := &run{Options: Options{}.withDefaults(), bench: newBench(2, 0, nil)}
+		peers, err := s.bench.run(t.Context(), sweepJobs(PartTune, reactive(), s.Targets, &h.tune))
+		require.NoError(t, err)
+		swept, err := s.bench.run(t.Context(), sweepJobs(PartTune, []string{Engine}, s.Targets, &h.tune))
+		require.NoError(t, err)
+		sought, err := s.seek(t.Context(), Engine, peers, &h.tune)
+		require.NoError(t, err)
+		assert.LessOrEqual(t, len(sought), seekPlanned+1)
+		want := pick([]string{Engine}, append(swept, peers...), load, 1)
+		got := pick([]string{Engine}, append(sought, peers...), load, 1)
+		assert.Equal(t, want[0].Target, got[0].Target, load)
+	}
+}

@@ -2,8 +2,11 @@ package suite
 
 import (
 	"cmp"
+	"context"
 	"math"
 	"slices"
+
+	"github.com/wedsync/scalability/internal/simulate"
 )
 
 // allowed is how many violation minutes a day a tuned policy may have.
@@ -94,6 +97,46 @@ func pick(policies []string, rows []Row, load string, seed uint64) []Row {
 }
 
 func ours(policy string) bool { return policy == Engine || policy == EngineNoCalendar }
+func peer(policy string) bool { return !ours(policy) }
+
+// seekPlanned is how many runs a search takes.
+const seekPlanned = 6
+
+// seek looks for our target without running them all, since our decisions take longer
+// than any peer's: a higher target costs less and fails more, so the border of what the
+// rule accepts lies between two neighbours, and each round of two runs leaves a third
+// of the targets. The rule then chooses among what was run, as it does among a sweep.
+func (s *run) seek(ctx context.Context, policy string, rows []Row, part *simulate.Scenario) ([]Row, error) {
+	cost, matches := against(rows, part.Name, part.Seed)
+	good := func(r Row) bool { // low targets are good by the common rule, high ones where a cost is matched
+		if matches {
+			return r.ReplicaHours > cost
+		}
+		return r.ViolationMinutes <= allowed*r.Days
+	}
+	sorted := slices.Sorted(slices.Values(s.Targets))
+	low, high := -1, len(sorted) // the border lies between: low is good, high is not
+	var out []Row
+	for high-low > 1 {
+		a := low + (high-low+2)/3
+		b := min(max(low+2*(high-low)/3, a+1), high-1)
+		found, err := s.bench.run(ctx, sweepJobs(PartTune, []string{policy}, slices.Compact([]float64{sorted[a], sorted[max(a, b)]}), part))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, found...)
+		for i, r := range found {
+			at := []int{a, max(a, b)}[i]
+			if good(r) {
+				low = max(low, at)
+			} else {
+				high = min(high, at)
+			}
+		}
+	}
+	s.bench.planned(len(out) - seekPlanned)
+	return out, nil
+}
 
 // against is the cost that a goal allows us on the first part of a load.
 func against(rows []Row, load string, seed uint64) (float64, bool) {

@@ -3,7 +3,6 @@ package activities
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -96,28 +95,6 @@ func (r *Recorder) saveState(ctx context.Context, in StateInput) error {
 		return err
 	}
 	return r.Evaluations.SaveEvaluation(ctx, in.ScalingState, e)
-}
-
-// evaluation makes the record of one evaluation.
-func evaluation(in scaling.Inputs, e models.Explanation) (models.Evaluation, error) {
-	const op = "activities.SaveState"
-	made, err := json.Marshal(e)
-	if err != nil {
-		return models.Evaluation{}, fmt.Errorf("%s: %w", op, err)
-	}
-	from, err := json.Marshal(in)
-	if err != nil {
-		return models.Evaluation{}, fmt.Errorf("%s: %w", op, err)
-	}
-	row := models.Evaluation{
-		Service: e.Service, At: e.At, DecisionID: e.DecisionID, Policy: e.PolicyVersion, InputsHash: e.InputsHash, Mode: e.Mode,
-		Ready: e.Ready, Pending: e.Pending, Raw: e.Raw, Desired: e.Desired, Class: e.Class, Direction: e.Direction,
-		CostPerReplicaHour: in.Observation.Service.CostPerReplicaHour, Text: e.Text, Explanation: made, Inputs: from,
-	}
-	if in.Observation.Replicas != nil {
-		row.Spec = &e.Current
-	}
-	return row, nil
 }
 
 // madeID gives a thing that is made from others the same ID each time.

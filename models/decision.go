@@ -222,6 +222,10 @@ type Decision struct {
 	// sample to order; nil when no spike was involved.
 	SpikeSampleAt *time.Time `json:"spikeSampleAt,omitempty"`
 	OrderedAt     *time.Time `json:"orderedAt,omitempty"` // the actuator accepted the order
+	// What the replicas cost in an hour at the catalogue's price: before the change, and
+	// with what it asks for, or once it is closed with what it left. Nil: not known.
+	CostPerHourBefore *float64 `json:"costPerHourBefore,omitempty"`
+	CostPerHourAfter  *float64 `json:"costPerHourAfter,omitempty"`
 }
 
 // TableName is the SQL table.

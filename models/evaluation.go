@@ -24,12 +24,17 @@ type Evaluation struct {
 	Class              Class     `json:"class"`
 	Direction          Direction `json:"direction"`
 	CostPerReplicaHour float64   `json:"costPerReplicaHour"` // of the catalogue at that time
-	Text               string    `json:"text"`
+	// CapacityRPS is what one replica would serve at 100 %, as load and use of that moment
+	// say; nil where they say nothing of it.
+	CapacityRPS *float64 `json:"capacityRps,omitempty" gorm:"column:capacity_rps"`
+	Text        string   `json:"text"`
 
 	// Explanation and Inputs are JSON as the decision had and made it. Storage packs both
 	// into one column; a list has no inputs.
 	Explanation json.RawMessage `json:"explanation,omitempty" gorm:"-"`
 	Inputs      json.RawMessage `json:"-" gorm:"-"`
+	// Starts are the replicas that were seen, to learn how long they take to start.
+	Starts []Replica `json:"-" gorm:"-"`
 }
 
 // TableName is the SQL table.

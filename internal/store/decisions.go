@@ -96,6 +96,9 @@ func (s *Store) RequestScale(ctx context.Context, r models.Reservation, d models
 		if err := tx.Create(&r).Error; err != nil {
 			return err
 		}
+		if err := price(tx, &d); err != nil {
+			return err
+		}
 		return tx.Create(&d).Error
 	})
 }
@@ -121,6 +124,9 @@ func (s *Store) RecordDecision(ctx context.Context, d models.Decision) error {
 	}
 	return s.write(ctx, op, func(tx *gorm.DB) error {
 		row := d
+		if err := price(tx, &row); err != nil {
+			return err
+		}
 		res := tx.Clauses(takeUp()).Create(&row)
 		if res.Error != nil || res.RowsAffected > 0 {
 			return res.Error
@@ -138,6 +144,7 @@ func takeUp() clause.OnConflict {
 	set := clause.AssignmentColumns([]string{
 		"expires_at", "class", "direction", "from_replicas", "to_replicas", "sentence", "explanation", "status",
 		"outcome", "outcome_reason", "finished_at", "final_replicas", "workflow_id", "evidence", "spike_sample_at", "ordered_at",
+		"cost_per_hour_before", "cost_per_hour_after",
 	})
 	for _, kept := range []string{"requested_by", "reservation_id"} {
 		set = append(set, clause.Assignment{
@@ -151,6 +158,24 @@ func takeUp() clause.OnConflict {
 		Where: clause.Where{Exprs: []clause.Expression{gorm.Expr(
 			"scalability_decisions.status = 'proposed' AND excluded.status <> 'proposed' AND scalability_decisions.service = excluded.service")}},
 	}
+}
+
+// price says what a decision costs at the catalogue's price, where nobody said so yet. It
+// stays open where the service has no entry.
+func price(tx *gorm.DB, d *models.Decision) error {
+	var prices []float64
+	err := tx.Raw("SELECT cost_per_replica_hour FROM services WHERE name = ?", d.Service).Scan(&prices).Error
+	if err != nil || len(prices) == 0 {
+		return err
+	}
+	before, after := float64(d.FromReplicas)*prices[0], float64(d.ToReplicas)*prices[0]
+	if d.CostPerHourBefore == nil {
+		d.CostPerHourBefore = &before
+	}
+	if d.CostPerHourAfter == nil {
+		d.CostPerHourAfter = &after
+	}
+	return nil
 }
 
 func recordedBefore(stored, d models.Decision) error {
@@ -183,8 +208,11 @@ func (s *Store) CloseDecision(ctx context.Context, r models.OutcomeReport) error
 	return s.write(ctx, op, func(tx *gorm.DB) error {
 		columns, end := closing(r)
 		res := tx.Model(&models.Decision{}).Where("id = ? AND status <> 'closed'", r.DecisionID).Select(columns).Updates(end)
-		if res.Error != nil || res.RowsAffected > 0 {
+		if res.Error != nil {
 			return res.Error
+		}
+		if res.RowsAffected > 0 {
+			return settle(tx, r)
 		}
 		var stored models.Decision
 		if err := take(tx.Select("id", "status"), &stored, "id", r.DecisionID); err != nil {
@@ -195,6 +223,17 @@ func (s *Store) CloseDecision(ctx context.Context, r models.OutcomeReport) error
 		}
 		return nil
 	})
+}
+
+// settle corrects what a decision costs once it is known what it left.
+func settle(tx *gorm.DB, r models.OutcomeReport) error {
+	if r.FinalReplicas == nil {
+		return nil
+	}
+	_, err := exec(tx, `
+		UPDATE scalability_decisions d SET cost_per_hour_after = $1::integer * s.cost_per_replica_hour
+		FROM services s WHERE s.name = d.service AND d.id = $2`, *r.FinalReplicas, r.DecisionID)
+	return err
 }
 
 // closing is what a report changes; what it does not know stays.

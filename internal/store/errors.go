@@ -61,7 +61,7 @@ func lost(err error) bool {
 func fromServer(op string, answer *pgconn.PgError) error {
 	e := &models.Error{Kind: kindOf(answer.Code), Op: op, Err: answer}
 	switch {
-	case answer.Code == "42P01" || answer.Code == "42883":
+	case answer.Code == "42P01" || answer.Code == "42883" || answer.Code == "42703":
 		e.Rule = "the schema is missing or too old: run wedsync migrate"
 	case e.Kind == models.KindConflict:
 		e.Field, e.Rule = fieldOf(answer.ConstraintName), "is taken already"
@@ -86,7 +86,7 @@ func kindOf(code string) models.Kind {
 		return models.KindForbidden
 	case "25006", // read only: a standby took over the address
 		"40001", "40P01", // serialisation, deadlock: another attempt helps
-		"42P01", "42883", // no table or function: migrations did not run yet
+		"42P01", "42883", "42703", // no table, function or column: migrations did not run yet
 		"55P03", // lock timeout
 		"0A000": // a cached plan that a migration made void; it is made anew
 		return models.KindUnavailable

@@ -183,8 +183,8 @@ func privileges(role string) []string {
 		"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM " + role,
 		"REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM " + role,
 		"GRANT USAGE ON SCHEMA public TO " + role,
-		"GRANT SELECT, INSERT, UPDATE ON services, weddings, reservations, scaling_states, scalability_decisions, role_bindings TO " + role,
-		"GRANT SELECT, INSERT ON scalability_metrics, wedding_predictions, system_health_snapshots, security_audit_logs TO " + role,
+		"GRANT SELECT, INSERT, UPDATE ON services, weddings, reservations, scaling_states, scalability_decisions, replica_starts, role_bindings TO " + role,
+		"GRANT SELECT, INSERT ON scalability_metrics, scaling_evaluations, wedding_predictions, system_health_snapshots, security_audit_logs TO " + role,
 		"GRANT SELECT ON policy_revisions TO " + role,
 		"GRANT EXECUTE ON FUNCTION wedsync_ensure_partitions(timestamptz, integer), wedsync_drop_partitions(timestamptz, integer, integer) TO " + role,
 	}

@@ -34,11 +34,12 @@ func TestEnsurePartitionsMakesDaysAndMonths(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{
 		"scalability_metrics_p20311230", "scalability_metrics_p20311231", "scalability_metrics_p20320101", "scalability_metrics_p20320102",
+		"scaling_evaluations_p20311230", "scaling_evaluations_p20311231", "scaling_evaluations_p20320101", "scaling_evaluations_p20320102",
 		"security_audit_logs_p203112", "security_audit_logs_p203201",
 	}, made)
 	made, err = s.EnsurePartitions(t.Context(), at.AddDate(0, 0, 1), 2)
 	require.NoError(t, err)
-	assert.Equal(t, []string{"scalability_metrics_p20320103"}, made)
+	assert.Equal(t, []string{"scalability_metrics_p20320103", "scaling_evaluations_p20320103"}, made)
 }
 
 const auditRow = `INSERT INTO security_audit_logs (id, at, actor, action, object, decision, rule, request_id, remote_ip)
@@ -97,6 +98,9 @@ func TestDropPartitionsKeepsWhatIsWithinRetention(t *testing.T) {
 	for _, at := range []time.Time{day(-8), day(-6)} {
 		require.NoError(t, s.SaveHealthSnapshot(t.Context(), models.HealthSnapshot{ID: at.String(), At: at, Overall: models.OverallHealthy}))
 	}
+	oldest, older := anEvaluation(models.ServiceAPI, day(-50), 1), anEvaluation(models.ServiceAPI, day(-8), 1)
+	older.Starts = []models.Replica{{ID: "r", OrderedAt: day(-8)}}
+	saveEvaluations(t, s, oldest, older, anEvaluation(models.ServiceAPI, day(-7), 1), anEvaluation(models.ServiceAPI, today, 1))
 	keepAudit(t, appURL, "old", today.AddDate(-1, -2, 0))
 	keepAudit(t, appURL, "young", day(-300))
 
@@ -104,11 +108,15 @@ func TestDropPartitionsKeepsWhatIsWithinRetention(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, dropped, "scalability_metrics_p"+day(-8).Format("20060102"))
 	assert.NotContains(t, dropped, "scalability_metrics_p"+day(-7).Format("20060102"))
+	assert.Contains(t, dropped, "scaling_evaluations_p"+day(-8).Format("20060102"))
+	assert.NotContains(t, dropped, "scaling_evaluations_p"+day(-7).Format("20060102"))
 	assert.Contains(t, dropped, "security_audit_logs_p"+today.AddDate(-1, -2, 0).Format("200601"))
 
 	conn := connect(t, ownerURL)
 	for statement, want := range map[string]int64{
 		"SELECT FROM scalability_metrics":     2,
+		"SELECT FROM scaling_evaluations":     2,
+		"SELECT FROM replica_starts":          0,
 		"SELECT FROM system_health_snapshots": 1,
 		"SELECT FROM security_audit_logs":     1,
 	} {

@@ -34,7 +34,9 @@ func guarded(t *testing.T) (ownerURL, appURL string) {
 	}
 	require.NoError(t, s.CreateReservation(ctx, aReservation("r-plain")))
 	require.NoError(t, s.RecordDecision(ctx, aDecision("d1", models.DecisionProposed)))
-	require.NoError(t, s.SaveScalingState(ctx, models.ScalingState{Service: models.ServiceAPI, TickedAt: noon}))
+	e := anEvaluation(models.ServiceAPI, noon, 3)
+	e.Starts = []models.Replica{{ID: "r1", OrderedAt: noon}}
+	saveEvaluations(t, s, e)
 	require.NoError(t, s.SaveHealthSnapshot(ctx, models.HealthSnapshot{ID: "h1", At: noon, Overall: models.OverallHealthy}))
 	require.NoError(t, s.SaveRollups(ctx, []models.MetricRollup{rollup(noon, 1, 1)}))
 	require.NoError(t, s.GrantRole(ctx, bind("user:carla", models.RoleCoordinator)))
@@ -67,6 +69,8 @@ func TestEachScopeReadsWhatItMay(t *testing.T) {
 		"reservations":            {0, 4, 0, 4, 4, 4, 1, 0, 0, 0},
 		"wedding_predictions":     {0, 3, 0, 3, 3, 3, 1, 0, 0, 0},
 		"scaling_states":          {0, 1, 0, 1, 1, 1, 1, 1, 0, 0},
+		"scaling_evaluations":     {0, 1, 0, 1, 1, 1, 1, 1, 0, 0},
+		"replica_starts":          {0, 1, 0, 1, 1, 1, 1, 1, 0, 0},
 		"scalability_decisions":   {0, 1, 0, 1, 1, 1, 1, 1, 0, 0},
 		"scalability_metrics":     {0, 1, 0, 1, 1, 1, 1, 1, 0, 0},
 		"system_health_snapshots": {0, 1, 0, 1, 1, 1, 1, 1, 0, 0},
@@ -120,6 +124,11 @@ func TestEachScopeWritesWhatItMay(t *testing.T) {
 		{"take up", "UPDATE scalability_decisions SET status = 'executing'", "nynnnnnnnn"},
 		{"evaluate", "UPDATE scaling_states SET desired = 2", "nynnnnnnnn"},
 		{"evaluate anew", "INSERT INTO scaling_states VALUES ('media', now(), 1, 1, 1, 1, false, '', '', NULL)", "nynnnnnnnn"},
+		{"keep an evaluation", "INSERT INTO scaling_evaluations SELECT service, at + interval '1 second', '', '', '', '', 1, 1, 1, 1, 1, '', '', 1, NULL, '', '' FROM unnest(ARRAY['api'], ARRAY[now()]) AS t (service, at)", "nynnnnnnnn"},
+		{"change an evaluation", "UPDATE scaling_evaluations SET desired = 2", "nnnnnnnnnn"},
+		{"forget an evaluation", "DELETE FROM scaling_evaluations", "nnnnnnnnnn"},
+		{"see a start", "INSERT INTO replica_starts VALUES ('api', 'r2', now(), NULL, now())", "nynnnnnnnn"},
+		{"correct a start", "UPDATE replica_starts SET ready_at = now()", "nynnnnnnnn"},
 		{"predict", "INSERT INTO wedding_predictions SELECT 'new', wedding_id, wedding_date, service, created_at, peak_at, 1, 1, 1, '' FROM wedding_predictions WHERE id = 'p-w1'", "nynnnnnnnn"},
 		{"snapshot", "INSERT INTO system_health_snapshots VALUES ('new', now(), 'healthy', '{}')", "nynnnnnnnn"},
 		{"report metrics", `INSERT INTO scalability_metrics VALUES (now(), 'api', 'cpu', 10, 1, 1, 1, 1, 1, '')`, "nyynnnnnnn"},
@@ -243,6 +252,8 @@ func TestPoliciesKeepTheIndexes(t *testing.T) {
 		{"SELECT id FROM scalability_decisions WHERE status <> 'closed' AND status = 'proposed' AND service = 'api' ORDER BY created_at, id", "idx_scalability_decisions_open"},
 		{"SELECT id FROM weddings WHERE coordinator = (SELECT wedsync_subject())", "idx_weddings_coordinator"},
 		{`SELECT sum(sum) FROM scalability_metrics WHERE metric = 'throughput' AND service = 'api' AND "timestamp" > now() - interval '1 hour'`, "_service_timestamp_sum"},
+		{"SELECT at FROM scaling_evaluations WHERE decision_id <> '' AND decision_id = 'f5' ORDER BY at DESC LIMIT 1", "decision_id_idx"},
+		{"SELECT spec FROM scaling_evaluations WHERE service = 'api' AND at > now() - interval '1 hour' ORDER BY at DESC", "_pkey"},
 	} {
 		tx, err := conn.Begin(t.Context())
 		require.NoError(t, err)
@@ -262,10 +273,12 @@ func fill(t *testing.T, owner *pgx.Conn) {
 	t.Helper()
 	for _, statement := range []string{
 		"SELECT set_config('wedsync.role', 'system', false)",
-		`INSERT INTO scalability_decisions SELECT 'f' || i, (ARRAY['api', 'media', 'search'])[i % 3 + 1], now() - i * interval '1 minute', now(), 'x', '', '', 1, 2, '', NULL, 'closed', 'no_op', '', now(), NULL, '', '', NULL, NULL, NULL
+		`INSERT INTO scalability_decisions SELECT 'f' || i, (ARRAY['api', 'media', 'search'])[i % 3 + 1], now() - i * interval '1 minute', now(), 'x', '', '', 1, 2, '', NULL, 'closed', 'no_op', '', now(), NULL, '', '', NULL, NULL, NULL, NULL, NULL
 			FROM generate_series(1, 5000) i`,
 		`INSERT INTO weddings SELECT 'f' || i, 'f' || i, 'UTC', now(), now() + interval '1 hour', now(), 1, '', 'confirmed', 'user:f' || i, 1, now(), now() FROM generate_series(1, 5000) i`,
 		`INSERT INTO scalability_metrics SELECT now() - i % 1000 * interval '10 seconds', (ARRAY['api', 'media', 'search'])[i % 3 + 1], (ARRAY['cpu', 'memory', 'throughput', 'queue_depth'])[i % 4 + 1], 10, 1, 1, 1, 1, 1, '' FROM generate_series(1, 20000) i`,
+		`INSERT INTO scaling_evaluations SELECT (ARRAY['api', 'media', 'search'])[i % 3 + 1], now() - i * interval '10 seconds', CASE WHEN i % 100 = 5 THEN 'f' || i ELSE '' END, '', '', '', 1, 1, 1, 1, 1, '', '', 1, NULL, '', repeat('x', 1500)::bytea FROM generate_series(1, 20000) i`,
+		"VACUUM ANALYSE scaling_evaluations",
 		"VACUUM ANALYSE scalability_decisions", "VACUUM ANALYSE weddings", "VACUUM ANALYSE scalability_metrics",
 	} {
 		_, err := owner.Exec(t.Context(), statement)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"github.com/wedsync/scalability/models"
 )
@@ -46,4 +47,16 @@ func tableBytes(tx *gorm.DB, into map[string]int64) error {
 		into[t.Name] = t.Bytes
 	}
 	return err
+}
+
+// SaveHealthSnapshot keeps the health of a moment; one that is kept already, by ID, is
+// left as it is.
+func (s *Store) SaveHealthSnapshot(ctx context.Context, snapshot models.HealthSnapshot) error {
+	const op = "store.SaveHealthSnapshot"
+	if err := checkText(snapshot); err != nil {
+		return classify(op, err)
+	}
+	return s.write(ctx, op, func(tx *gorm.DB) error {
+		return tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&snapshot).Error
+	})
 }

@@ -26,6 +26,7 @@ var (
 	_ activities.DecisionWriter   = (*store.Store)(nil)
 	_ activities.DecisionReader   = (*store.Store)(nil)
 	_ activities.StateWriter      = (*store.Store)(nil)
+	_ activities.EvaluationWriter = (*store.Store)(nil)
 	_ activities.Partitions       = (*store.Store)(nil)
 	_ activities.SnapshotWriter   = (*store.Store)(nil)
 	_ activities.SignalReader     = (*hotstore.Store)(nil)

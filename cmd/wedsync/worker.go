@@ -93,7 +93,7 @@ func (s *parts) metricsArrive(ctx context.Context) error {
 func (s *parts) recorder() *activities.Recorder {
 	decided, finished := telemetry.NewDecisionMetrics(s.registry), telemetry.NewOperationMetrics(s.registry)
 	return &activities.Recorder{
-		Decisions: s.store, States: s.store, Audit: s.audit,
+		Decisions: s.store, States: s.store, Evaluations: s.store, Audit: s.audit,
 		OnState: func(st models.ScalingState) {
 			if e := st.Explanation; e != nil {
 				decided.Decided(st.Service, e.Class, e.Direction, st.TickedAt.Sub(e.At))

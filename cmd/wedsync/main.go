@@ -38,7 +38,7 @@ Start with "wedsync dev": it brings everything up on this machine.`,
 	}
 	cmd.AddCommand(
 		devCommand(), apiCommand(), workerCommand(), fleetCommand(), migrateCommand(),
-		replayCommand(), demoCommand(), spikeCommand(), accessCommand(), tokenCommand(), configCommand(),
+		replayCommand(), demoCommand(), spikeCommand(), simulateCommand(), accessCommand(), tokenCommand(), configCommand(),
 	)
 	return cmd
 }

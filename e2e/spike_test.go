@@ -20,7 +20,7 @@ import (
 )
 
 // spikes is how many spikes are measured: few by default, more to report a figure
-// (WEDSYNC_E2E_SPIKES=20 make e2e ARGS=…).
+// (WEDSYNC_E2E_SPIKES=20 make e2e).
 func spikes(t *testing.T) int {
 	text := os.Getenv("WEDSYNC_E2E_SPIKES")
 	if text == "" {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -10,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wedsync/scalability/internal/config"
+	"github.com/wedsync/scalability/internal/store"
 	"github.com/wedsync/scalability/models"
 )
 
@@ -53,22 +55,13 @@ func accessGrantCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			cfg, _, err := load(config.Migrate)
-			if err != nil {
-				return err
-			}
-			st, err := openOwner(cmd, cfg)
-			if err != nil {
-				return err
-			}
-			defer func() { _ = st.Close() }()
 			now := time.Now().UTC()
 			b := models.Binding{Subject: subject, Role: role, ValidFrom: now, CreatedBy: "owner", CreatedAt: now}
 			if lifetime > 0 {
 				until := now.Add(lifetime)
 				b.ValidTo = &until
 			}
-			return st.GrantRole(cmd.Context(), b)
+			return asOwner(cmd, func(st *store.Store) error { return st.GrantRole(cmd.Context(), b) })
 		},
 	}
 	cmd.Flags().DurationVar(&lifetime, "for", 0, "how long the role is good (default: until it is revoked)")
@@ -85,16 +78,9 @@ func accessRevokeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			cfg, _, err := load(config.Migrate)
-			if err != nil {
-				return err
-			}
-			st, err := openOwner(cmd, cfg)
-			if err != nil {
-				return err
-			}
-			defer func() { _ = st.Close() }()
-			return st.RevokeRole(cmd.Context(), subject, role, time.Now().UTC())
+			return asOwner(cmd, func(st *store.Store) error {
+				return st.RevokeRole(cmd.Context(), subject, role, time.Now().UTC())
+			})
 		},
 	}
 }
@@ -105,28 +91,39 @@ func accessListCommand() *cobra.Command {
 		Short: "List who holds which role",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, _, err := load(config.Migrate)
-			if err != nil {
-				return err
-			}
-			st, err := openOwner(cmd, cfg)
-			if err != nil {
-				return err
-			}
-			defer func() { _ = st.Close() }()
-			bindings, err := st.Bindings(cmd.Context())
-			if err != nil {
-				return err
-			}
-			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
-			for _, b := range bindings {
-				until := "until revoked"
-				if b.ValidTo != nil {
-					until = "until " + b.ValidTo.UTC().Format(time.RFC3339)
+			return asOwner(cmd, func(st *store.Store) error {
+				bindings, err := st.Bindings(cmd.Context())
+				if err != nil {
+					return err
 				}
-				fmt.Fprintf(w, "%s\t%s\t%s\n", b.Subject, b.Role, until)
-			}
-			return w.Flush()
+				return printBindings(cmd.OutOrStdout(), bindings)
+			})
 		},
 	}
+}
+
+func printBindings(out io.Writer, bindings []models.Binding) error {
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	for _, b := range bindings {
+		until := "until revoked"
+		if b.ValidTo != nil {
+			until = "until " + b.ValidTo.UTC().Format(time.RFC3339)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\n", b.Subject, b.Role, until)
+	}
+	return w.Flush()
+}
+
+// asOwner does something as the owner of the tables.
+func asOwner(cmd *cobra.Command, do func(*store.Store) error) error {
+	cfg, _, err := load(config.Migrate)
+	if err != nil {
+		return err
+	}
+	st, err := openOwner(cmd, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = st.Close() }() // nothing is left to lose
+	return do(st)
 }

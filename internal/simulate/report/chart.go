@@ -106,13 +106,17 @@ func frontChart(title string, rows, chosen []suite.Row) chart {
 	c := canvas(title)
 	c.XLabel, c.YLabel = "replica-hours a day", "SLO-violation minutes a day"
 	c.About = "Each dot is a target utilisation; further left is cheaper, further down is better. A ring is the target that the first part chose."
-	most, dearest := 1.0, 1.0
+	most, dearest, cheapest := 1.0, 1.0, math.Inf(1)
 	for _, r := range rows {
 		most, dearest = max(most, r.ViolationMinutes/r.Days), max(dearest, r.ReplicaHours/r.Days)
+		cheapest = min(cheapest, r.ReplicaHours/r.Days)
 	}
-	x := axis{0, dearest * 1.03, left, width - right, linear}
+	x := axis{0.95 * cheapest, dearest * 1.03, left, width - right, linear}
 	y := axis{0, most * 1.2, height - beneath, above, bent}
-	for v, s := 0.0, step(dearest, 8); v <= x.to; v += s {
+	for s, v := step(x.to-x.from, 8), 0.0; v <= x.to; v += s {
+		if v < x.from {
+			continue
+		}
 		c.X = append(c.X, tick{x.at(v), fmt.Sprintf("%g", v)})
 	}
 	for _, v := range []float64{0, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000} {

@@ -62,16 +62,29 @@ const (
 // figures collects, seed by seed, what each ratio is made of.
 type figures struct {
 	over, under map[string][]float64
+	last        map[string]uint64 // seed that was summed last
 	notes       []string
 }
 
 func newFigures() figures {
-	return figures{over: map[string][]float64{}, under: map[string][]float64{}}
+	return figures{over: map[string][]float64{}, under: map[string][]float64{}, last: map[string]uint64{}}
 }
 
 func (f *figures) add(name string, over, under float64) {
 	f.over[name] = append(f.over[name], over)
 	f.under[name] = append(f.under[name], under)
+}
+
+// sum adds to the figures of a seed: what all loads have together.
+func (f *figures) sum(seed uint64, name string, over, under float64) {
+	if f.last[name] != seed || len(f.over[name]) == 0 {
+		f.last[name] = seed
+		f.add(name, over, under)
+		return
+	}
+	i := len(f.over[name]) - 1
+	f.over[name][i] += over
+	f.under[name][i] += under
 }
 
 func (f *figures) note(format string, args ...any) {
@@ -87,9 +100,9 @@ func (f *figures) load(load string, seed uint64, rows, chosen []Row) {
 	if !ok {
 		return
 	}
-	f.add(goalFlips, float64(engine.Flips), engine.Days)
 	if hpa, ok := one(chosen, HPA); ok {
-		f.add(goalFlipsHPA, float64(hpa.Flips), hpa.Days)
+		f.sum(seed, goalFlips, float64(engine.Flips), engine.Days)
+		f.sum(seed, goalFlipsHPA, float64(hpa.Flips), hpa.Days)
 	}
 	switch load {
 	case Wedding:

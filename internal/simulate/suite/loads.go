@@ -71,11 +71,11 @@ func split(name string, start time.Time, history []float64, load []float64, s mo
 	return halves{tune, report}
 }
 
-// weddings is five weeks of a season, after three that are only remembered.
+// weddings is ten weeks of a season, after three that are only remembered.
 func weddings() source {
-	const remembered, days = 21, 35
+	const remembered, days = 21, 70
 	return source{Wedding, func(seed uint64) (halves, error) {
-		begin := time.Date(2026, time.August, 3, 0, 0, 0, 0, time.UTC) // a Monday; ends in late September
+		begin := time.Date(2026, time.July, 6, 0, 0, 0, 0, time.UTC) // a Monday; ends in early October
 		s, err := season.Generate(season.Options{Start: begin, Days: remembered + days, Seed: seed})
 		if err != nil {
 			return halves{}, err

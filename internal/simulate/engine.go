@@ -91,7 +91,7 @@ func (e *engine) begin(s Scenario) {
 		e.guests = newGuests(s.Start)
 	}
 	if !e.o.NoForecast {
-		e.oracle = newForecast(scaling.Lead(s.Service), e.guests)
+		e.oracle = newForecast(e.guests)
 	}
 }
 

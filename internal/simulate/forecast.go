@@ -11,10 +11,10 @@ import (
 const (
 	dayMinutes  = 1440
 	weekMinutes = 7 * dayMinutes
-	lookAhead   = 30 // minutes in which no scale-in is to be regretted
-	levelSpan   = 15 // minutes that correct the level
-	levelLow    = 0.7
-	levelHigh   = 1.6
+	lookAhead   = 30  // minutes in which no scale-in is to be regretted
+	levelSpan   = 2   // minutes that are the level now
+	surgeFrom   = 1.3 // times the level now: a guess of more is one of a surge
+	courseMost  = 6   // times the level that the profile may rise to
 	usualWeeks  = 4
 	trustDays   = 14
 	trustWAPE   = 0.35
@@ -22,19 +22,19 @@ const (
 	trustHigh   = 0.99
 )
 
-// forecast is the predictor of the benchmark: for each minute what the same minute had
-// on the last seven days and in the last three weeks, half each, lifted to the level of
-// the last quarter of an hour, and the guests of the calendar on top. How far it was off
-// within a week, in logarithms, gives the quantiles (conformal), clamped to −0.2 and
-// 0.7. It judges itself on the same week. Source: the product's design of its predictor;
-// the real one answers in hours and stands behind another port.
+// forecast is the predictor of the benchmark: the load of now, with the rise or fall that
+// is usual from this minute on, and the guests of the calendar on top. How far it was off
+// within a week, in logarithms, gives the quantiles (conformal), clamped to −0.2 and 0.7.
+// It judges itself on the same week. The product's predictor answers in hours; this one
+// stands for what the port of a decision can be given, and may use nothing but the past.
 type forecast struct {
-	lead    int     // minutes
+	lead    int     // minutes until what is ordered now serves
 	guests  *guests // nil without a calendar
 	rest    prefix  // load without guests
 	profile []float64
 	open    []guess // whose minutes are not over yet
-	record  record
+	calm    record  // of guesses near the level of their time
+	surge   record  // of guesses of a rise
 	point   models.ForecastPoint
 	floor   float64 // load without guests within the lead time
 	weekly  struct {
@@ -47,18 +47,21 @@ type forecast struct {
 // guess is a forecast that waits for its judge.
 type guess struct {
 	minute   int
+	lead     int
 	p50, p95 float64
+	surge    bool
 }
 
-func newForecast(lead time.Duration, g *guests) *forecast {
-	f := &forecast{lead: int(math.Ceil(lead.Minutes())), guests: g}
+func newForecast(g *guests) *forecast {
+	f := &forecast{guests: g}
 	f.weekly.hour = -1
 	return f
 }
 
-// at is the forecast for now. Each minute of the record is gone through once, also those
+// at is the forecast of the largest load within the lead time. Each minute of the record is gone through once, also those
 // of the history: the predictor has judged itself before it is asked.
-func (f *forecast) at(v View) models.ForecastPoint {
+func (f *forecast) at(v View, lead time.Duration) models.ForecastPoint {
+	f.lead = int(math.Ceil(lead.Minutes()))
 	minutes := v.Metrics.Minutes()
 	done := len(f.rest.sums)
 	for i := done; i < len(minutes); i++ {
@@ -91,10 +94,10 @@ func (f *forecast) predict(now int) {
 	for i := len(f.profile); i <= now+max(f.lead, lookAhead); i++ {
 		f.profile = append(f.profile, f.usualAt(i))
 	}
-	level := f.level(now)
+	had, profile := f.level(now)
 	p50, base, ahead := 0.0, 0.0, 0.0
 	for i := now; i <= now+lookAhead || i <= now+f.lead; i++ {
-		own := level * f.profile[i]
+		own := course(had, profile, f.profile[i])
 		x := own + f.fromGuests(i)
 		if i <= now+f.lead {
 			p50, base = math.Max(p50, x), math.Max(base, own)
@@ -103,67 +106,85 @@ func (f *forecast) predict(now int) {
 			ahead = math.Max(ahead, x)
 		}
 	}
-	q := f.record.quantiles()
-	f.floor = base
+	surge := p50 > surgeFrom*math.Max(0, had+f.fromGuests(now-1))
+	q := f.recordOf(surge).quantiles()
+	f.floor = math.Max(0, base)
 	f.point.P50, f.point.P95, f.point.P99 = p50, p50*q.p95, p50*q.p99
 	f.point.LookAheadP90 = ahead * q.p90
-	f.open = append(f.open, guess{now, p50, p50 * q.p95})
+	f.open = append(f.open, guess{now, f.lead, p50, p50 * q.p95, surge})
 }
 
-// usualAt is the profile of a minute; 0 where the past says nothing.
+// recordOf is the record that a guess is judged in: that a surge stays away is another
+// error than that one comes.
+func (f *forecast) recordOf(surge bool) *record {
+	if surge {
+		return &f.surge
+	}
+	return &f.calm
+}
+
+// usualAt is the profile of a minute: the 80th percentile of what the same minute had on
+// the last seven days and in the last three weeks, so that what comes on every third day
+// is planned for. 0 where the past says nothing.
 func (f *forecast) usualAt(minute int) float64 {
-	var days [7]float64
-	known := days[:0]
-	for d := 1; d <= 7; d++ {
-		if x, ok := f.rest.around(minute - d*dayMinutes); ok {
-			known = append(known, x)
+	var values [10]float64
+	known := values[:0]
+	take := func(at int) {
+		if x := f.rest.value(at); !math.IsNaN(x) {
+			known = append(known, math.Max(0, x))
 		}
 	}
-	var weeks average
+	for d := 1; d <= 7; d++ {
+		take(minute - d*dayMinutes)
+	}
 	for w := 1; w <= 3; w++ {
-		if x, ok := f.rest.around(minute - w*weekMinutes); ok {
-			weeks.add(x)
-		}
+		take(minute - w*weekMinutes)
 	}
 	if len(known) == 0 {
 		return 0
 	}
 	slices.Sort(known)
-	middle := known[len(known)/2]
-	if weeks.n == 0 {
-		return math.Max(0, middle)
-	}
-	return math.Max(0, (middle+weeks.mean())/2)
+	return known[(4*len(known)+4)/5-1]
 }
 
-// level is how far the last minutes are from their profile.
-func (f *forecast) level(now int) float64 {
-	had, profile := 0.0, 0.0
+// level is the load without guests of the last minutes, and what the profile has for
+// them; it may be below nothing where fewer guests came than were expected.
+func (f *forecast) level(now int) (had, profile float64) {
+	var seen, usual average
 	for i := max(0, now-levelSpan); i < now; i++ {
 		if x := f.rest.value(i); !math.IsNaN(x) {
-			had += x
-			profile += f.profile[i]
+			seen.add(x)
+			usual.add(f.profile[i])
 		}
 	}
-	if !(profile > 0) {
-		return 1
+	if seen.n == 0 { // nothing is seen: the profile alone speaks
+		return f.profile[now], f.profile[now]
 	}
-	return math.Max(levelLow, math.Min(levelHigh, had/profile))
+	return seen.mean(), usual.mean()
 }
 
-// judge holds the guess whose minutes are over against what came.
+// course is the load of a coming minute: the level now, risen or fallen as the profile
+// does from now to then. A surge that is usual is expected until its time is over, and
+// one that did not come is not waited for.
+func course(had, profile, then float64) float64 {
+	if had <= 0 || profile <= 0 {
+		return had
+	}
+	return had * math.Min(courseMost, then/profile)
+}
+
+// judge holds the guesses whose minutes are over against what came.
 func (f *forecast) judge(minutes []float64, now int) {
-	if len(f.open) == 0 || f.open[0].minute+f.lead >= now {
-		return
-	}
-	g := f.open[0]
-	f.open = f.open[1:]
-	had := 0.0
-	for _, m := range minutes[g.minute : g.minute+f.lead+1] {
-		had = math.Max(had, m) // a NaN stays one: nothing is judged on it
-	}
-	if had > 0 && g.p50 > 0 {
-		f.record.add(outcome{g.minute, had, g.p50, had <= g.p95})
+	for len(f.open) > 0 && f.open[0].minute+f.open[0].lead < now {
+		g := f.open[0]
+		f.open = f.open[1:]
+		had := 0.0
+		for _, m := range minutes[g.minute : g.minute+g.lead+1] {
+			had = math.Max(had, m) // a NaN stays one: nothing is judged on it
+		}
+		if had > 0 && g.p50 > 0 {
+			f.recordOf(g.surge).add(outcome{g.minute, had, g.p50, had <= g.p95})
+		}
 	}
 }
 
@@ -171,10 +192,10 @@ func (f *forecast) judge(minutes []float64, now int) {
 func (f *forecast) summarise(minutes []float64) {
 	f.usually(minutes)
 	days := float64(f.rest.known()) / dayMinutes
-	wape, coverage := f.record.wape(), f.record.coverage()
+	wape, coverage := together(&f.calm, &f.surge)
 	p := &f.point
 	p.Model, p.HistoryDays, p.WAPE7Days, p.Coverage95 = "profile", &days, nil, nil
-	if f.record.count() > 0 {
+	if f.calm.count()+f.surge.count() > 0 {
 		p.WAPE7Days, p.Coverage95 = &wape, &coverage
 	}
 	p.Calendar = f.guests != nil
@@ -247,9 +268,6 @@ func (p *prefix) value(i int) float64 {
 	}
 	return math.NaN()
 }
-
-// around is the mean of five entries.
-func (p *prefix) around(i int) (float64, bool) { return p.between(i-2, i+3) }
 
 func (p *prefix) between(from, to int) (float64, bool) {
 	from, to = max(0, from), min(to, len(p.sums))

@@ -85,8 +85,8 @@ func TestAForecastEarnsItsTrust(t *testing.T) {
 	v := View{Now: now, Calendar: calendar, Metrics: newMetrics(minutes, 0)}
 	g := newGuests(now)
 	g.learn(v)
-	f := newForecast(scaling.Lead(testService()), g)
-	p := f.at(v)
+	f := newForecast(g)
+	p := f.at(v, scaling.Lead(testService()))
 	assert.True(t, p.Trusted, p.Reason)
 	assert.InDelta(t, 300, p.P50, 20)
 	assert.True(t, p.P50 <= p.P95 && p.P95 <= p.P99)
@@ -96,8 +96,7 @@ func TestAForecastEarnsItsTrust(t *testing.T) {
 	assert.True(t, ok)
 	assert.InDelta(t, 325, usual, 5)
 
-	short := newForecast(scaling.Lead(testService()), nil)
-	p = short.at(View{Now: now, Metrics: newMetrics(minutes[:10*dayMinutes], 0)})
+	p = newForecast(nil).at(View{Now: now, Metrics: newMetrics(minutes[:10*dayMinutes], 0)}, scaling.Lead(testService()))
 	assert.False(t, p.Trusted)
 	assert.Contains(t, p.Reason, "14 days")
 }
@@ -112,8 +111,32 @@ func TestAForecastThatIsWrongIsNotTrusted(t *testing.T) {
 		}
 		minutes[i] = level
 	}
-	p := newForecast(150*time.Second, nil).at(View{Now: noon, Metrics: newMetrics(minutes, 0)})
+	p := newForecast(nil).at(View{Now: noon, Metrics: newMetrics(minutes, 0)}, 150*time.Second)
 	assert.False(t, p.Trusted)
+}
+
+func TestASurgeIsExpectedInItsTimeAndNotWaitedFor(t *testing.T) {
+	// On two days of three the load is four times as high for ten minutes from noon on.
+	minutes := make([]float64, 21*dayMinutes)
+	surge := func(i int) bool { return i%dayMinutes >= 720 && i%dayMinutes < 730 }
+	for i := range minutes {
+		minutes[i] = 100
+		if surge(i) && i/dayMinutes%3 != 2 {
+			minutes[i] = 400
+		}
+	}
+	last := 20 * dayMinutes // a day without
+	f := newForecast(nil)
+	ahead := func(now int) float64 { return f.at(View{Metrics: newMetrics(minutes[:now], 0)}, 2*time.Minute).P50 }
+	assert.InDelta(t, 100, ahead(last+700), 1e-6)
+	assert.InDelta(t, 100, ahead(last+717), 1e-6)
+	assert.InDelta(t, 400, ahead(last+718), 1e-6, "within the lead time")
+	assert.InDelta(t, 400, ahead(last+720), 1e-6)
+	assert.InDelta(t, 100, ahead(last+722), 1e-6, "it did not come")
+
+	assert.InDelta(t, 600, course(100, 10, 500), 1e-9, "a profile is believed up to six times the level")
+	assert.InDelta(t, -5, course(-5, 10, 500), 1e-9)
+	assert.InDelta(t, 50, course(100, 10, 5), 1e-9)
 }
 
 func TestQuantilesCoverWhatTheySay(t *testing.T) {
@@ -133,5 +156,7 @@ func TestQuantilesCoverWhatTheySay(t *testing.T) {
 	}
 	assert.InDelta(t, 0.05, float64(over95)/float64(n), 0.01)
 	assert.LessOrEqual(t, r.count(), weekMinutes)
-	require.InDelta(t, 0.08, r.wape(), 0.01)
+	wape, covered := together(&r, &record{})
+	require.InDelta(t, 0.08, wape, 0.01)
+	assert.InDelta(t, 1, covered, 1e-9)
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/wedsync/scalability/models"
+	"github.com/wedsync/scalability/policies/scaling"
 )
 
 // sight is the memory that observations are made in, used again each time.
@@ -44,7 +45,9 @@ func (e *engine) observe(v View) models.Observation {
 	// The plant's replicas are what the catalogue says: a load test would have shown it.
 	e.sight.learned = models.Learned{
 		CapacityP50RPS: e.service.CapacityRPS, CapacityP10RPS: e.service.CapacityRPS, CertifiedAt: &e.sight.now,
-		StartupP50Seconds: e.service.StartupP50Seconds, StartupP95Seconds: e.service.StartupP95Seconds,
+	}
+	if p50, p95, ok := v.Starts.Percentiles(); ok {
+		e.sight.learned.StartupP50Seconds, e.sight.learned.StartupP95Seconds = p50, p95
 	}
 	o.Learned = &e.sight.learned
 	if per := e.service.ConnectionsPerReplica; v.DatabaseConnections > 0 && per > 0 {
@@ -55,7 +58,7 @@ func (e *engine) observe(v View) models.Observation {
 		e.guests.learn(v)
 	}
 	if e.oracle != nil {
-		e.sight.point = e.oracle.at(v)
+		e.sight.point = e.oracle.at(v, scaling.LeadOf(models.Observation{Service: e.service, Learned: o.Learned}))
 		o.Forecast = &e.sight.point
 		if usual, ok := e.oracle.usual(); ok {
 			o.UsualRPS = &usual

@@ -12,6 +12,8 @@ const (
 	crashBackOff = 20  // seconds between a failed start and the next try
 	nodeWaitLow  = 60  // seconds until a new node is there
 	nodeWaitHigh = 180
+	startsKept   = 50
+	startsFew    = 10
 	nodeIdle     = 600 // seconds until a node that nobody needs is given back
 )
 
@@ -25,6 +27,7 @@ type plant struct {
 	ready    int
 	starting []start // by due
 	crashing int     // of those that start
+	starts   Starts
 	nodes    nodes
 
 	queue   []float64 // waiting requests by the seconds they have waited
@@ -147,9 +150,35 @@ func (p *plant) live() {
 			p.insert(start{due: p.second + crashBackOff, ordered: x.ordered, n: x.n, crashed: true})
 		default:
 			p.ready += x.n
+			p.starts.took(p.second-x.ordered, x.n)
 		}
 	}
 	p.nodes.live(p.second)
+}
+
+// Starts is how long the last fifty replicas took from their order until they were ready,
+// with the wait for a node and every failed try.
+type Starts struct {
+	seconds [startsKept]int
+	n       int // in all
+}
+
+func (s *Starts) took(seconds, replicas int) {
+	for range min(replicas, startsKept) {
+		s.seconds[s.n%startsKept] = seconds
+		s.n++
+	}
+}
+
+// Percentiles of the starts; ok is false before there were ten.
+func (s *Starts) Percentiles() (p50, p95 float64, ok bool) {
+	n := min(s.n, startsKept)
+	if n < startsFew {
+		return 0, 0, false
+	}
+	sorted := slices.Clone(s.seconds[:n])
+	slices.Sort(sorted)
+	return float64(sorted[n/2]), float64(sorted[n*95/100]), true
 }
 
 // connected is how many of the ready replicas found database connections. The others

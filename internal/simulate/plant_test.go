@@ -95,6 +95,25 @@ func TestReplicasBecomeReadyAndGoNewestFirst(t *testing.T) {
 	assert.Equal(t, 3, p.ready)
 }
 
+func TestStartsAreRememberedFromOrderToReady(t *testing.T) {
+	p := testPlant(1, func(s *Scenario) { s.ReplicasPerNode = 1 })
+	_, _, ok := p.starts.Percentiles()
+	assert.False(t, ok)
+	p.order(101)
+	for range 600 {
+		p.step(0, 0)
+	}
+	require.Equal(t, 101, p.ready)
+	p50, p95, ok := p.starts.Percentiles()
+	assert.True(t, ok)
+	assert.Greater(t, p50, 45.0+60, "the node counts")
+	assert.GreaterOrEqual(t, p95, p50)
+	p.starts.took(7, 1000)
+	p50, p95, _ = p.starts.Percentiles()
+	assert.InDelta(t, 7, p50, 1e-9, "the last fifty")
+	assert.InDelta(t, 7, p95, 1e-9)
+}
+
 func TestWhatDoesNotFitWaitsForANode(t *testing.T) {
 	p := testPlant(6, func(s *Scenario) {
 		s.ReplicasPerNode, s.Service.StartupP50Seconds, s.Service.StartupP95Seconds = 4, 1, 1

@@ -75,12 +75,12 @@ func (r *record) quantile(q float64) float64 {
 	return math.Exp(math.Max(clampLow, math.Min(clampHigh, recordLow+recordStep*float64(at+1))))
 }
 
-// wape is the sum of the errors over the sum of what came.
-func (r *record) wape() float64 {
-	if !(r.had > 0) {
-		return math.Inf(1)
+// together is how far two records were off, as the sum of the errors over the sum of
+// what came, and the share that their 95th percentiles covered.
+func together(a, b *record) (wape, coverage float64) {
+	had := a.had + b.had
+	if !(had > 0) {
+		return math.Inf(1), 0
 	}
-	return math.Max(0, r.off) / r.had
+	return math.Max(0, a.off+b.off) / had, float64(a.covered+b.covered) / float64(a.count()+b.count())
 }
-
-func (r *record) coverage() float64 { return float64(r.covered) / float64(max(1, r.count())) }

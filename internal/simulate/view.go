@@ -44,6 +44,8 @@ type View struct {
 	// Calendar is what is known of guests now, faults included.
 	Calendar []Window
 	Metrics  *Metrics
+	// Starts says how long replicas took from order to ready.
+	Starts *Starts
 }
 
 // Signal is one of the plant's metrics.

@@ -51,6 +51,7 @@ type platform struct {
 	weds    []models.Wedding
 	claims  []models.Reservation
 	decided []models.Decision
+	ticks   []models.Evaluation
 	samples []models.Sample
 	last    any // the last command
 	health  models.Health
@@ -84,6 +85,7 @@ func (p *platform) reset() {
 		Explanation: &models.Explanation{Service: models.ServiceAPI, At: noon, Text: "Enough."}}}
 	p.latest = []models.LatestMetrics{{Service: models.ServiceAPI, At: noon, Values: map[models.MetricName]float64{models.MetricThroughput: 120}}}
 	p.decided = []models.Decision{{ID: decision, Service: models.ServiceAPI, CreatedAt: noon, Sentence: "More."}}
+	p.ticks = nil
 	p.health = models.Health{ScalingEngine: true, LoadPredictor: true, PerformanceMonitor: true, RBACManager: true,
 		Database: true, CheckedAt: noon}.WithOverall()
 }
@@ -252,6 +254,27 @@ func (p *platform) ScalingStates(ctx context.Context) ([]models.ScalingState, er
 	return p.states, p.enter(ctx, "ScalingStates")
 }
 
+// Evaluations pages as the store does.
+func (p *platform) Evaluations(ctx context.Context, f models.EvaluationFilter) ([]models.Evaluation, error) {
+	err := p.enter(ctx, "Evaluations")
+	p.last = f
+	all := slices.DeleteFunc(slices.Clone(p.ticks), func(e models.Evaluation) bool { return !f.Before.IsZero() && !e.At.Before(f.Before) })
+	return all[:min(len(all), f.Limit)], err
+}
+
+func (p *platform) Savings(ctx context.Context, since, until time.Time) (models.Savings, error) {
+	return models.Savings{Since: since, Until: until, Services: []models.ServiceSavings{{Service: models.ServiceAPI}}}, p.enter(ctx, "Savings")
+}
+
+func (p *platform) Learned(ctx context.Context, _ models.ServiceName, _ time.Time) (models.Learned, error) {
+	return models.Learned{StartupP95Seconds: 21.5}, p.enter(ctx, "Learned")
+}
+
+func (p *platform) Preview(ctx context.Context, req models.PreviewRequest) (models.Explanation, error) {
+	p.last = req
+	return models.Explanation{Service: req.Service, At: noon, Text: "Twice as many."}, p.enter(ctx, "Preview")
+}
+
 func (p *platform) Latest(ctx context.Context) ([]models.LatestMetrics, error) {
 	return p.latest, p.enter(ctx, "Latest")
 }
@@ -314,7 +337,7 @@ func (p *platform) config(t testing.TB) Config {
 	require.NoError(t, err)
 	return Config{
 		Auth: verifier, Grants: p, Policy: policy, Audit: p, Limiter: p, Ingest: p, Catalogue: p, Weddings: p,
-		Reservations: p, Decisions: p, States: p, Metrics: p, Health: p, Database: p, Predictor: p, Launcher: p,
+		Reservations: p, Decisions: p, States: p, Evaluations: p, Previewer: p, Metrics: p, Health: p, Database: p, Predictor: p, Launcher: p,
 		Dashboard: fstest.MapFS{
 			"index.html":           {Data: []byte("<!doctype html><title>WedSync Scalability</title>")},
 			"assets/index-abc1.js": {Data: []byte("void 0")},

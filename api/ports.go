@@ -71,6 +71,21 @@ type StateReader interface {
 	ScalingStates(ctx context.Context) ([]models.ScalingState, error)
 }
 
+// Evaluations reads every evaluation that is kept, and what they say.
+type Evaluations interface {
+	Evaluations(ctx context.Context, f models.EvaluationFilter) ([]models.Evaluation, error)
+	// Savings compares what was provisioned with holding the peak all the time.
+	Savings(ctx context.Context, since, until time.Time) (models.Savings, error)
+	// Learned gives what a service's own record says of it.
+	Learned(ctx context.Context, service models.ServiceName, now time.Time) (models.Learned, error)
+}
+
+// Previewer says what would be decided if some of the last inputs of a service were
+// others. It changes nothing.
+type Previewer interface {
+	Preview(ctx context.Context, req models.PreviewRequest) (models.Explanation, error)
+}
+
 // MetricsReader reads the newest metrics of every service that reported in 30 s.
 type MetricsReader interface {
 	Latest(ctx context.Context) ([]models.LatestMetrics, error)

@@ -106,6 +106,15 @@ func (s *server) fail(c *gin.Context, err error) {
 	c.Abort()
 }
 
+// reply answers with a value, or with the problem that an error is.
+func (s *server) reply(c *gin.Context, code int, v any, err error) {
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	c.JSON(code, v)
+}
+
 func (s *server) problem(c *gin.Context, err error) gen.Problem {
 	a := answerFor(kindOf(err))
 	var own *httpError

@@ -2,12 +2,10 @@ package api
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/http"
-	"regexp"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -187,15 +185,6 @@ func (s *server) PostPrediction(c *gin.Context) {
 	s.reply(c, http.StatusOK, prediction, err)
 }
 
-// reply answers with a value, or with the problem that an error is.
-func (s *server) reply(c *gin.Context, code int, v any, err error) {
-	if err != nil {
-		s.fail(c, err)
-		return
-	}
-	c.JSON(code, v)
-}
-
 func valueOr[T any](p *T, fallback T) T {
 	if p == nil {
 		return fallback
@@ -203,40 +192,106 @@ func valueOr[T any](p *T, fallback T) T {
 	return *p
 }
 
-// paged cuts a list that was read with one entry more than the limit, and gives the
-// cursor of the next page where there is one.
-func paged[T any](items []T, limit int, at func(T) models.Cursor) ([]T, *string) {
-	if items == nil {
-		items = []T{}
+// ListEvaluations gives a page of evaluations of a service, newest first.
+func (s *server) ListEvaluations(c *gin.Context, service gen.ServicePath, p gen.ListEvaluationsParams) {
+	limit := valueOr(p.Limit, 10)
+	f := models.EvaluationFilter{
+		Service: service, Since: valueOr(p.Since, time.Time{}), Until: valueOr(p.Until, time.Time{}), Limit: limit + 1,
 	}
-	if len(items) <= limit {
-		return items, nil
-	}
-	next := formatCursor(at(items[limit-1]))
-	return items[:limit], &next
-}
-
-// cursorID is what an ID in a cursor may look like.
-var cursorID = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._:-]{0,63}$`)
-
-// formatCursor packs a position; to callers it is opaque.
-func formatCursor(c models.Cursor) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(c.At.UTC().Format(time.RFC3339Nano) + "|" + c.ID))
-}
-
-// parseCursor accepts only what formatCursor makes.
-func parseCursor(text *string) (*models.Cursor, error) {
-	if text == nil {
-		return nil, nil //nolint:nilnil // no cursor is the first page
-	}
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(*text)
-	at, id, ok := strings.Cut(string(raw), "|")
-	if err == nil && ok && cursorID.MatchString(id) {
-		if t, err := parseTime(at); err == nil {
-			if cur := (models.Cursor{At: t.UTC(), ID: id}); formatCursor(cur) == *text {
-				return &cur, nil
-			}
+	before, err := parseCursor(p.Cursor)
+	if err == nil && before != nil {
+		f.Before = before.At
+		if before.ID != string(service) {
+			err = models.Invalid("cursor", *p.Cursor, "must be the nextCursor of a page of this service")
 		}
 	}
-	return nil, models.Invalid("cursor", *text, "must be the nextCursor of a page")
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	items, err := s.Evaluations.Evaluations(c.Request.Context(), f)
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	page := gen.EvaluationPage{}
+	page.Items, page.NextCursor = paged(items, limit, func(e models.Evaluation) models.Cursor { return models.Cursor{At: e.At, ID: string(e.Service)} })
+	c.JSON(http.StatusOK, page)
+}
+
+// maxSavingsDays bounds what one question reads.
+const maxSavingsDays = 366
+
+// GetSavings compares what was provisioned with holding the peak all the time. The future
+// is not a part of the period: nothing of it is missing.
+func (s *server) GetSavings(c *gin.Context, p gen.GetSavingsParams) {
+	now := s.now()
+	until := valueOr(p.Until, now).UTC()
+	if until.After(now) {
+		until = now
+	}
+	since := valueOr(p.Since, until.Add(-24*time.Hour)).UTC()
+	if !since.Before(until) || until.Sub(since) > maxSavingsDays*24*time.Hour {
+		s.fail(c, models.Invalid("since", since.Format(time.RFC3339), fmt.Sprintf("must be before until and before now, by at most %d days", maxSavingsDays)))
+		return
+	}
+	out, err := s.Evaluations.Savings(c.Request.Context(), since, until)
+	s.reply(c, http.StatusOK, out, err)
+}
+
+// PreviewDecision says what would be decided.
+func (s *server) PreviewDecision(c *gin.Context) {
+	q, err := decode[gen.PreviewQuery](c)
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	req := models.PreviewRequest{Service: q.Service}
+	if ch := q.Changes; ch != nil {
+		req.Changes = models.PreviewChanges{
+			Now: ch.Now, RPS: ch.Rps, CPU: ch.Cpu, Memory: ch.Memory, ResponseTimeMS: ch.ResponseTimeMs, ErrorRate: ch.ErrorRate,
+			QueueDepth: ch.QueueDepth, Replicas: ch.Replicas, MinReplicas: ch.MinReplicas, MaxReplicas: ch.MaxReplicas,
+		}
+		if m := models.Mode(valueOr(ch.Mode, "")); m != "" {
+			if m == "normal" {
+				m = models.ModeNormal
+			}
+			req.Changes.Mode = &m
+		}
+		req.Changes.Reservations, err = s.supposed(c, q)
+	}
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	e, err := s.Previewer.Preview(c.Request.Context(), req)
+	s.reply(c, http.StatusOK, e, err)
+}
+
+// supposedFor is how long a reservation of a preview counts before and after, where nobody
+// said so.
+const supposedFor = 24 * time.Hour
+
+// supposed makes the reservations of a preview, each held to the rules of a real one. Nil:
+// none were given.
+func (s *server) supposed(c *gin.Context, q gen.PreviewQuery) ([]models.Reservation, error) {
+	if q.Changes.Reservations == nil {
+		return nil, nil
+	}
+	at := valueOr(q.Changes.Now, s.now()).UTC()
+	claims := []models.Reservation{}
+	var errs []error
+	for i, r := range *q.Changes.Reservations {
+		claim := s.claim(c, q.Service, valueOr(r.Reason, "a preview"))
+		claim.ID, claim.Kind = fmt.Sprintf("preview-%d", i+1), r.Kind
+		claim.Replicas, claim.Guests = valueOr(r.Replicas, 0), valueOr(r.Guests, 0)
+		claim.From, claim.Until = valueOr(r.From, at.Add(-supposedFor)).UTC(), valueOr(r.Until, at.Add(supposedFor)).UTC()
+		var breach *models.Error
+		if err := claim.Validate(); errors.As(err, &breach) {
+			breach.Field = fmt.Sprintf("changes.reservations[%d].%s", i, breach.Field)
+			errs = append(errs, breach)
+		}
+		claims = append(claims, claim)
+	}
+	return claims, errors.Join(errs...)
 }

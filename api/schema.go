@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"maps"
@@ -218,4 +219,42 @@ func (r *rule) checkObject(v object, path string, b *breaches) {
 			r.others.check(v[name], join(path, name), b)
 		}
 	}
+}
+
+// paged cuts a list that was read with one entry more than the limit, and gives the
+// cursor of the next page where there is one.
+func paged[T any](items []T, limit int, at func(T) models.Cursor) ([]T, *string) {
+	if items == nil {
+		items = []T{}
+	}
+	if len(items) <= limit {
+		return items, nil
+	}
+	next := formatCursor(at(items[limit-1]))
+	return items[:limit], &next
+}
+
+// cursorID is what an ID in a cursor may look like.
+var cursorID = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._:-]{0,63}$`)
+
+// formatCursor packs a position; to callers it is opaque.
+func formatCursor(c models.Cursor) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(c.At.UTC().Format(time.RFC3339Nano) + "|" + c.ID))
+}
+
+// parseCursor accepts only what formatCursor makes.
+func parseCursor(text *string) (*models.Cursor, error) {
+	if text == nil {
+		return nil, nil //nolint:nilnil // no cursor is the first page
+	}
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(*text)
+	at, id, ok := strings.Cut(string(raw), "|")
+	if err == nil && ok && cursorID.MatchString(id) {
+		if t, err := parseTime(at); err == nil {
+			if cur := (models.Cursor{At: t.UTC(), ID: id}); formatCursor(cur) == *text {
+				return &cur, nil
+			}
+		}
+	}
+	return nil, models.Invalid("cursor", *text, "must be the nextCursor of a page")
 }

@@ -32,6 +32,8 @@ type Config struct {
 	Reservations Reservations
 	Decisions    Decisions
 	States       StateReader
+	Evaluations  Evaluations
+	Previewer    Previewer
 	Metrics      MetricsReader
 	Health       HealthReader
 	Database     DatabaseReader
@@ -149,7 +151,7 @@ func (c Config) check() error {
 		{"Auth", c.Auth == nil}, {"Grants", c.Grants == nil}, {"Policy", c.Policy == nil}, {"Audit", c.Audit == nil},
 		{"Limiter", c.Limiter == nil}, {"Ingest", c.Ingest == nil}, {"Catalogue", c.Catalogue == nil},
 		{"Weddings", c.Weddings == nil}, {"Reservations", c.Reservations == nil}, {"Decisions", c.Decisions == nil},
-		{"States", c.States == nil}, {"Metrics", c.Metrics == nil}, {"Health", c.Health == nil},
+		{"States", c.States == nil}, {"Evaluations", c.Evaluations == nil}, {"Previewer", c.Previewer == nil}, {"Metrics", c.Metrics == nil}, {"Health", c.Health == nil},
 		{"Database", c.Database == nil}, {"Predictor", c.Predictor == nil}, {"Launcher", c.Launcher == nil},
 		{"Dashboard", c.Dashboard == nil}, {"Now", c.Now == nil}, {"Log", c.Log == nil},
 	} {

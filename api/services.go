@@ -23,14 +23,30 @@ const (
 
 // ListServices gives the catalogue.
 func (s *server) ListServices(c *gin.Context) {
-	items, err := s.Catalogue.Services(c.Request.Context())
-	s.reply(c, http.StatusOK, gen.ServiceList{Items: append([]models.Service{}, items...)}, err)
+	services, err := s.Catalogue.Services(c.Request.Context())
+	list := gen.ServiceList{Items: make([]models.CatalogueEntry, len(services))}
+	for i, svc := range services {
+		list.Items[i].Service = svc
+	}
+	s.reply(c, http.StatusOK, list, err)
 }
 
-// GetService gives one entry.
+// GetService gives one entry with what its record says of it. The entry is answered also
+// where the record cannot be read.
 func (s *server) GetService(c *gin.Context, service gen.ServicePath) {
-	svc, err := s.Catalogue.Service(c.Request.Context(), service)
-	s.reply(c, http.StatusOK, svc, err)
+	ctx := c.Request.Context()
+	svc, err := s.Catalogue.Service(ctx, service)
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	entry := models.CatalogueEntry{Service: svc}
+	if learned, err := s.Evaluations.Learned(ctx, service, s.now()); err != nil {
+		s.Log.WarnContext(ctx, "what was learned could not be read", "requestId", callOf(c).requestID, "service", service, "error", err)
+	} else {
+		entry.Learned = &learned
+	}
+	c.JSON(http.StatusOK, entry)
 }
 
 // PutService changes one entry, unless somebody else did since it was read.

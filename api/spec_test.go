@@ -94,7 +94,9 @@ func goTypes() map[string]any {
 		"models.Check": models.Check{}, "models.Step": models.Step{}, "models.Measurement": models.Measurement{},
 		"models.CohortStats": models.CohortStats{}, "models.Sample": models.Sample{}, "models.IngestResult": models.IngestResult{},
 		"models.Prediction": models.Prediction{}, "models.PredictionPoint": models.PredictionPoint{}, "models.WeddingShare": models.WeddingShare{},
-		"models.Service": models.Service{}, "models.ScalingPolicy": models.ScalingPolicy{}, "models.ControlResult": models.ControlResult{},
+		"models.CatalogueEntry": models.CatalogueEntry{}, "models.Learned": models.Learned{}, "models.Standing": models.Standing{},
+		"models.ApprovalEvidence": models.ApprovalEvidence{}, "models.Evaluation": models.Evaluation{}, "models.Savings": models.Savings{},
+		"models.ServiceSavings": models.ServiceSavings{}, "models.Spending": models.Spending{}, "models.ScalingPolicy": models.ScalingPolicy{}, "models.ControlResult": models.ControlResult{},
 		"models.Reservation": models.Reservation{}, "models.Wedding": models.Wedding{}, "models.WorkflowRun": models.WorkflowRun{},
 		"models.WorkflowSummary": models.WorkflowSummary{}, "models.WorkflowPage": models.WorkflowPage{}, "models.WorkflowDetail": models.WorkflowDetail{},
 	}
@@ -132,6 +134,9 @@ func jsonFields(t reflect.Type) (all, always []string) {
 			continue
 		}
 		name, option, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "-" {
+			continue
+		}
 		all = append(all, name)
 		if option == "" {
 			always = append(always, name)

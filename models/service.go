@@ -78,6 +78,12 @@ type Service struct {
 // TableName is the SQL table.
 func (Service) TableName() string { return "services" }
 
+// CatalogueEntry is a catalogue entry with what the service's own record says of it.
+type CatalogueEntry struct {
+	Service
+	Learned *Learned `json:"learned,omitempty"` // nil: not asked for
+}
+
 // ScalingPolicy holds the constants of the decision and of the verified change for
 // one service. Durations are seconds, shares are 0 to 1. Source of the defaults:
 // docs/adr/0006-scaling-constants.md.

@@ -91,6 +91,30 @@ func (e Overall) Valid() bool {
 	}
 }
 
+// Defines values for PreviewChangesMode.
+const (
+	Emergency  PreviewChangesMode = "emergency"
+	Freeze     PreviewChangesMode = "freeze"
+	Normal     PreviewChangesMode = "normal"
+	WeddingDay PreviewChangesMode = "wedding_day"
+)
+
+// Valid indicates whether the value is a known member of the PreviewChangesMode enum.
+func (e PreviewChangesMode) Valid() bool {
+	switch e {
+	case Emergency:
+		return true
+	case Freeze:
+		return true
+	case Normal:
+		return true
+	case WeddingDay:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Tier.
 const (
 	Background Tier = "background"
@@ -223,6 +247,9 @@ func (e ListDecisionsParamsOutcome) Valid() bool {
 // Approval Who has to agree before a decision is carried out
 type Approval = models.Approval
 
+// ApprovalEvidence Why a change had to be agreed to, and who did or did not
+type ApprovalEvidence = models.ApprovalEvidence
+
 // Candidate defines model for Candidate.
 type Candidate = models.Candidate
 
@@ -270,6 +297,17 @@ type Deficit = models.Deficit
 // Direction Empty for hold
 type Direction string
 
+// Evaluation One evaluation of a service
+type Evaluation = models.Evaluation
+
+// EvaluationPage defines model for EvaluationPage.
+type EvaluationPage struct {
+	Items []Evaluation `json:"items"`
+
+	// NextCursor Absent on the last page
+	NextCursor *string `json:"nextCursor,omitempty"`
+}
+
 // Evidence defines model for Evidence.
 type Evidence = models.Evidence
 
@@ -302,6 +340,9 @@ type Health = models.Health
 
 // IngestResult Example: {"accepted":2,"future":0,"late":0,"received":2}
 type IngestResult = models.IngestResult
+
+// Learned What the service's own record says of it; what that is too short for is absent
+type Learned = models.Learned
 
 // LiveSnapshot defines model for LiveSnapshot.
 type LiveSnapshot = models.LiveSnapshot
@@ -368,6 +409,72 @@ type PredictionQuery struct {
 	// Example: api
 	Service          *ServiceName `json:"service,omitempty"`
 	TimeHorizonHours *int         `json:"timeHorizonHours,omitempty"`
+}
+
+// PreviewChanges What is to be otherwise; a metric is taken to have had its value for minutes
+type PreviewChanges struct {
+	// Cpu Share in use, where 1 is all
+	Cpu       *float64 `json:"cpu,omitempty"`
+	ErrorRate *float64 `json:"errorRate,omitempty"`
+
+	// MaxReplicas Policy cap, up to the service's safety cap
+	MaxReplicas *int                `json:"maxReplicas,omitempty"`
+	Memory      *float64            `json:"memory,omitempty"`
+	MinReplicas *int                `json:"minReplicas,omitempty"`
+	Mode        *PreviewChangesMode `json:"mode,omitempty"`
+
+	// Now When it is decided
+	Now *time.Time `json:"now,omitempty"`
+
+	// QueueDepth Requests waiting
+	QueueDepth *float64 `json:"queueDepth,omitempty"`
+
+	// Replicas Ordered and ready, none on its way
+	Replicas *int `json:"replicas,omitempty"`
+
+	// Reservations In place of those that count; an empty list is none
+	Reservations *[]PreviewReservation `json:"reservations,omitempty"`
+
+	// ResponseTimeMs At the 95th percentile
+	ResponseTimeMs *float64 `json:"responseTimeMs,omitempty"`
+
+	// Rps Requests per second of the whole service, offered
+	Rps *float64 `json:"rps,omitempty"`
+}
+
+// PreviewChangesMode defines model for PreviewChanges.Mode.
+type PreviewChangesMode string
+
+// PreviewQuery Example: {"changes":{"maxReplicas":20,"reservations":[{"guests":180,"kind":"floor","replicas":12}],"rps":2400},"service":"api"}
+type PreviewQuery struct {
+	// Changes What is to be otherwise; a metric is taken to have had its value for minutes
+	Changes *PreviewChanges `json:"changes,omitempty"`
+
+	// Service One of the nine services
+	//
+	// Example: api
+	Service ServiceName `json:"service"`
+}
+
+// PreviewReservation defines model for PreviewReservation.
+type PreviewReservation struct {
+	// From Absent: it counts already
+	From   *time.Time `json:"from,omitempty"`
+	Guests *int       `json:"guests,omitempty"`
+
+	// Kind floor: at least; cap: at most; freeze: no change; no_in: no scale-in
+	Kind ReservationKind `json:"kind"`
+
+	// Reason Why, for the record
+	//
+	// Example: rehearsal for Saturday
+	Reason *Reason `json:"reason,omitempty"`
+
+	// Replicas For floor and cap only
+	Replicas *int `json:"replicas,omitempty"`
+
+	// Until Absent: it counts for long
+	Until *time.Time `json:"until,omitempty"`
 }
 
 // PriorityRequest Example: {"reason":"the photographers have arrived","replicas":6,"service":"media"}
@@ -476,6 +583,9 @@ type SampleBatch struct {
 	Samples []Sample `json:"samples"`
 }
 
+// Savings defines model for Savings.
+type Savings = models.Savings
+
 // ScaleAnswer defines model for ScaleAnswer.
 type ScaleAnswer struct {
 	Decision Decision `json:"decision"`
@@ -524,7 +634,7 @@ type ScalingSummary struct {
 }
 
 // Service defines model for Service.
-type Service = models.Service
+type Service = models.CatalogueEntry
 
 // ServiceList defines model for ServiceList.
 type ServiceList struct {
@@ -536,11 +646,20 @@ type ServiceList struct {
 // Example: api
 type ServiceName = models.ServiceName
 
+// ServiceSavings defines model for ServiceSavings.
+type ServiceSavings = models.ServiceSavings
+
 // ServiceStatus defines model for ServiceStatus.
 type ServiceStatus = models.ServiceStatus
 
 // Shaping defines model for Shaping.
 type Shaping = models.Shaping
+
+// Spending Money is in the operator's currency, at the catalogue's price of each time
+type Spending = models.Spending
+
+// Standing A service at one moment of a change; what was not measured is absent
+type Standing = models.Standing
 
 // Status defines model for Status.
 type Status struct {
@@ -710,6 +829,30 @@ type ListReservationsParams struct {
 	Active *bool `form:"active,omitempty" json:"active,omitempty"`
 }
 
+// GetSavingsParams defines parameters for GetSavings.
+type GetSavingsParams struct {
+	// Since Begin of the period; absent: a day before its end
+	Since *time.Time `form:"since,omitempty" json:"since,omitempty"`
+
+	// Until End of the period; absent, or in the future: now
+	Until *time.Time `form:"until,omitempty" json:"until,omitempty"`
+}
+
+// ListEvaluationsParams defines parameters for ListEvaluations.
+type ListEvaluationsParams struct {
+	// Limit Length of a page
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `nextCursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Since Made at this time or later
+	Since *time.Time `form:"since,omitempty" json:"since,omitempty"`
+
+	// Until Made before this time
+	Until *time.Time `form:"until,omitempty" json:"until,omitempty"`
+}
+
 // GetStatusParams defines parameters for GetStatus.
 type GetStatusParams struct {
 	// IncludeDatabase Add the state of the database's connection pool and the size of its large tables
@@ -749,6 +892,9 @@ type ListWorkflowsParams struct {
 	// PageToken `nextPageToken` of the page before
 	PageToken *string `form:"pageToken,omitempty" json:"pageToken,omitempty"`
 }
+
+// PreviewDecisionJSONRequestBody defines body for PreviewDecision for application/json ContentType.
+type PreviewDecisionJSONRequestBody = PreviewQuery
 
 // PostMetricsJSONRequestBody defines body for PostMetrics for application/json ContentType.
 type PostMetricsJSONRequestBody = SampleBatch
@@ -797,6 +943,9 @@ type ServerInterface interface {
 	// ListDecisions Decisions, newest first
 	// (GET /api/scalability/decisions)
 	ListDecisions(c *gin.Context, params ListDecisionsParams)
+	// PreviewDecision What would be decided, if things were otherwise?
+	// (POST /api/scalability/decisions/preview)
+	PreviewDecision(c *gin.Context)
 	// GetDecision One decision with its explanation and evidence
 	// (GET /api/scalability/decisions/{id})
 	GetDecision(c *gin.Context, id IDPath)
@@ -824,6 +973,9 @@ type ServerInterface interface {
 	// GetReservation One claim
 	// (GET /api/scalability/reservations/{id})
 	GetReservation(c *gin.Context, id IDPath)
+	// GetSavings What capacity cost, against holding the peak all the time
+	// (GET /api/scalability/savings)
+	GetSavings(c *gin.Context, params GetSavingsParams)
 	// ListServices The catalogue
 	// (GET /api/scalability/services)
 	ListServices(c *gin.Context)
@@ -833,6 +985,9 @@ type ServerInterface interface {
 	// PutService Change one entry of the catalogue
 	// (PUT /api/scalability/services/{service})
 	PutService(c *gin.Context, service ServicePath)
+	// ListEvaluations Evaluations of a service, newest first
+	// (GET /api/scalability/services/{service}/evaluations)
+	ListEvaluations(c *gin.Context, service ServicePath, params ListEvaluationsParams)
 	// GetExplanation Why the service has the replicas it has
 	// (GET /api/scalability/services/{service}/explanation)
 	GetExplanation(c *gin.Context, service ServicePath)
@@ -957,6 +1112,19 @@ func (siw *ServerInterfaceWrapper) ListDecisions(c *gin.Context) {
 	}
 
 	siw.Handler.ListDecisions(c, params)
+}
+
+// PreviewDecision operation middleware
+func (siw *ServerInterfaceWrapper) PreviewDecision(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PreviewDecision(c)
 }
 
 // GetDecision operation middleware
@@ -1134,6 +1302,41 @@ func (siw *ServerInterfaceWrapper) GetReservation(c *gin.Context) {
 	siw.Handler.GetReservation(c, id)
 }
 
+// GetSavings operation middleware
+func (siw *ServerInterfaceWrapper) GetSavings(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetSavingsParams
+
+	// ------------- Optional query parameter "since" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "since", c.Request.URL.Query(), &params.Since, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter since: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "until" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "until", c.Request.URL.Query(), &params.Until, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter until: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetSavings(c, params)
+}
+
 // ListServices operation middleware
 func (siw *ServerInterfaceWrapper) ListServices(c *gin.Context) {
 
@@ -1195,6 +1398,66 @@ func (siw *ServerInterfaceWrapper) PutService(c *gin.Context) {
 	}
 
 	siw.Handler.PutService(c, service)
+}
+
+// ListEvaluations operation middleware
+func (siw *ServerInterfaceWrapper) ListEvaluations(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "service" -------------
+	var service ServicePath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "service", c.Param("service"), &service, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter service: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListEvaluationsParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "since" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "since", c.Request.URL.Query(), &params.Since, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter since: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "until" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "until", c.Request.URL.Query(), &params.Until, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter until: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListEvaluations(c, service, params)
 }
 
 // GetExplanation operation middleware
@@ -1684,11 +1947,14 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/api/scalability/metrics", wrapper.PostMetrics)
 	router.GET(options.BaseURL+"/api/scalability/decisions", wrapper.ListDecisions)
 	router.GET(options.BaseURL+"/api/scalability/decisions/:id", wrapper.GetDecision)
+	router.POST(options.BaseURL+"/api/scalability/decisions/preview", wrapper.PreviewDecision)
+	router.GET(options.BaseURL+"/api/scalability/savings", wrapper.GetSavings)
 	router.POST(options.BaseURL+"/api/scalability/predictions", wrapper.PostPrediction)
 	router.GET(options.BaseURL+"/api/scalability/services", wrapper.ListServices)
 	router.GET(options.BaseURL+"/api/scalability/services/:service", wrapper.GetService)
 	router.PUT(options.BaseURL+"/api/scalability/services/:service", wrapper.PutService)
 	router.GET(options.BaseURL+"/api/scalability/services/:service/explanation", wrapper.GetExplanation)
+	router.GET(options.BaseURL+"/api/scalability/services/:service/evaluations", wrapper.ListEvaluations)
 	router.POST(options.BaseURL+"/api/scalability/services/:service/scale", wrapper.ScaleService)
 	router.POST(options.BaseURL+"/api/scalability/services/:service/pause", wrapper.PauseService)
 	router.POST(options.BaseURL+"/api/scalability/services/:service/resume", wrapper.ResumeService)

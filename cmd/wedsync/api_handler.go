@@ -10,6 +10,7 @@ import (
 	"github.com/wedsync/scalability/internal/health"
 	"github.com/wedsync/scalability/internal/hotstore"
 	"github.com/wedsync/scalability/internal/ingest"
+	"github.com/wedsync/scalability/internal/redecide"
 	"github.com/wedsync/scalability/internal/telemetry"
 	"github.com/wedsync/scalability/policies/access"
 	"github.com/wedsync/scalability/web"
@@ -41,6 +42,7 @@ func (s *parts) apiHandler(engine *ingest.Engine, checker *health.Checker) (http
 		Auth: verifier, Grants: s.hot.CachedGrants(s.store), Policy: policy, Audit: s.audit,
 		Limiter: s.hot.Limiter(hotstore.LimiterOptions{Replicas: 1}), Ingest: engine,
 		Catalogue: s.store, Weddings: s.store, Reservations: s.store, Decisions: s.store, States: s.store,
+		Evaluations: s.store, Previewer: &redecide.Previewer{Evaluations: s.store, Claims: s.store},
 		Metrics: s.hot, Health: checker, Database: s.store, Predictor: s.predict, Launcher: s.launcher,
 		Dashboard: dashboard, SiteURL: s.cfg.SiteURL, TemporalUI: s.cfg.Temporal.UIURL, TemporalNamespace: s.cfg.Temporal.Namespace,
 		RateLimit: s.cfg.RateLimit.Requests, IngestRateLimit: s.cfg.RateLimit.IngestRequests, RateWindow: s.cfg.RateLimit.Window,

@@ -14,6 +14,7 @@ import (
 	"github.com/wedsync/scalability/internal/ingest"
 	"github.com/wedsync/scalability/internal/launch"
 	"github.com/wedsync/scalability/internal/predictor"
+	"github.com/wedsync/scalability/internal/redecide"
 	"github.com/wedsync/scalability/internal/store"
 	"github.com/wedsync/scalability/internal/telemetry"
 	"github.com/wedsync/scalability/models"
@@ -48,11 +49,16 @@ var (
 	_ api.Reservations   = (*store.Store)(nil)
 	_ api.Decisions      = (*store.Store)(nil)
 	_ api.StateReader    = (*store.Store)(nil)
+	_ api.Evaluations    = (*store.Store)(nil)
+	_ api.Previewer      = (*redecide.Previewer)(nil)
 	_ api.MetricsReader  = (*hotstore.Store)(nil)
 	_ api.HealthReader   = (*health.Checker)(nil)
 	_ api.DatabaseReader = (*store.Store)(nil)
 	_ api.Predictor      = (*predictor.Predictor)(nil)
 	_ api.Launcher       = (*launch.Launcher)(nil)
+
+	_ redecide.Evaluations = (*store.Store)(nil)
+	_ redecide.Claims      = (*store.Store)(nil)
 
 	_ ingest.HotSink        = (*hotstore.Store)(nil)
 	_ ingest.RollupSink     = (*store.Store)(nil)

@@ -27,6 +27,8 @@ type EngineOptions struct {
 	NoForecast bool
 	// Mode is what the platform is in: on a wedding day the policy is more careful.
 	Mode models.Mode
+	// WeddingDays takes the mode that the calendar asks for at each time instead.
+	WeddingDays bool
 	// Unverified lets an order be followed by the next one at once. The product verifies
 	// each change: until it has, only a spike or a floor may ask for more.
 	Unverified bool
@@ -46,6 +48,7 @@ type engine struct {
 	due     int // second of the next evaluation
 	op      operation
 	sight   sight
+	ids     []string  // of the calendar's windows
 	guests  *guests   // nil without a calendar
 	oracle  *forecast // nil without a predictor
 

@@ -1,6 +1,8 @@
 package simulate
 
 import (
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/wedsync/scalability/models"
@@ -74,9 +76,14 @@ func (e *engine) observe(v View) models.Observation {
 func (e *engine) calendar(v View, o *models.Observation) {
 	c := &e.sight.calendar
 	*c = models.Calendar{ReadAt: v.Now, Windows: e.sight.windows[:0], Kernel: e.guests.kernel()}
-	for _, w := range v.Calendar {
-		if w.Start.Sub(v.Now) < 24*time.Hour && v.Now.Sub(w.End) < 3*time.Hour {
-			c.Windows = append(c.Windows, models.CalendarWindow{ID: "w", Start: w.Start, End: w.End, Guests: w.Guests, Confirmed: w.Confirmed})
+	// The calendar is ordered by start; no window is longer than a day.
+	first, _ := slices.BinarySearchFunc(v.Calendar, v.Now.Add(-27*time.Hour), func(w Window, t time.Time) int { return w.Start.Compare(t) })
+	for i, w := range v.Calendar[first:] {
+		if w.Start.Sub(v.Now) >= 24*time.Hour {
+			break
+		}
+		if v.Now.Sub(w.End) < 3*time.Hour {
+			c.Windows = append(c.Windows, models.CalendarWindow{ID: e.windowID(first + i), Start: w.Start, End: w.End, Guests: w.Guests, Confirmed: w.Confirmed})
 		}
 	}
 	e.sight.windows = c.Windows
@@ -84,6 +91,17 @@ func (e *engine) calendar(v View, o *models.Observation) {
 		c.BaseRPS = e.oracle.base()
 	}
 	o.Calendar = c
+	if e.o.WeddingDays {
+		o.Mode = scaling.ModeAt(*c, v.Now)
+	}
+}
+
+// windowID names a window of the calendar, the same one always alike.
+func (e *engine) windowID(i int) string {
+	for len(e.ids) <= i {
+		e.ids = append(e.ids, fmt.Sprintf("w%d", len(e.ids)))
+	}
+	return e.ids[i]
 }
 
 // replicaSet gives the counts; only replicas that are not ready are listed.

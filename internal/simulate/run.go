@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -18,7 +19,8 @@ func Run(s Scenario, a Autoscaler) Result {
 		s: &s, a: a, plant: newPlant(&s), metrics: newMetrics(s.History, len(s.Load)),
 		rng: rand.New(rand.NewPCG(s.Seed, 0x0de12)), //nolint:gosec // a model needs a repeatable draw, not a secret one
 	}
-	r.view = View{Service: s.Service, DatabaseConnections: s.DatabaseConnections, Calendar: s.Faults.Calendar.Apply(s.Calendar, s.Start), Metrics: r.metrics, Starts: &r.plant.starts}
+	byStart := func(a, b Window) int { return a.Start.Compare(b.Start) }
+	r.view = View{Service: s.Service, DatabaseConnections: s.DatabaseConnections, Calendar: slices.SortedStableFunc(slices.Values(s.Faults.Calendar.Apply(s.Calendar, s.Start)), byStart), Metrics: r.metrics, Starts: &r.plant.starts}
 	r.score = newScore(&s, a)
 	r.play()
 	return r.score.result(r.plant)

@@ -279,3 +279,82 @@ func BenchmarkRun(b *testing.B) {
 		})
 	}
 }
+
+func TestTheCalendarReachesTheDecision(t *testing.T) {
+	s := scenario(flat(500, 6*3600))
+	// Out of order, and one that was a week ago.
+	for _, h := range []int{9, 4, -170} {
+		at := start.Add(time.Duration(h) * time.Hour)
+		s.Calendar = append(s.Calendar, simulate.Window{Start: at, End: at.Add(8 * time.Hour), Guests: 100 + h, Confirmed: true})
+	}
+	sawDay := false
+	var last []models.CalendarWindow
+	observe := func(in scaling.Inputs, _ models.Explanation) {
+		last = append(last[:0], in.Observation.Calendar.Windows...)
+		sawDay = sawDay || in.Observation.Mode == models.ModeWeddingDay
+	}
+	with := simulate.Run(s, simulate.NewEngine(simulate.EngineOptions{Calendar: true, Observe: observe}))
+	require.Len(t, last, 2)
+	assert.Equal(t, 104, last[0].Guests)
+	assert.NotEqual(t, last[0].ID, last[1].ID)
+	assert.False(t, sawDay)
+	without := simulate.Run(s, simulate.NewEngine(simulate.EngineOptions{}))
+	at := 4*60 - 1 // minutes: just before the ceremony
+	assert.Greater(t, with.Minutes[at].Spec, without.Minutes[at].Spec)
+
+	simulate.Run(s, simulate.NewEngine(simulate.EngineOptions{Calendar: true, WeddingDays: true, Observe: observe}))
+	assert.True(t, sawDay)
+	s.Faults.Calendar.Missing = true
+	simulate.Run(s, simulate.NewEngine(simulate.EngineOptions{Calendar: true, Observe: observe}))
+	assert.Empty(t, last)
+}
+
+// script orders what it is told to at each second.
+type script func(second int) int
+
+func (script) Name() string                  { return "script" }
+func (script) Interval() time.Duration       { return time.Second }
+func (s script) Desired(v simulate.View) int { return s(v.Second) }
+func at(second, before, from int) script {
+	return func(t int) int {
+		if t < second {
+			return before
+		}
+		return from
+	}
+}
+
+func TestHarmIsWhatHPAWouldHaveKept(t *testing.T) {
+	for name, c := range map[string]struct {
+		load []float64
+		at   script
+		want int
+	}{
+		"1400 ÷ 70 = 20, and 12 are left":          {flat(1400, 1200), at(600, 20, 12), 8},
+		"of 25 that stood there 5 were too many":   {flat(1400, 1200), at(600, 25, 12), 8},
+		"20 of 21 are within the tolerance: 21":    {flat(1400, 1200), at(600, 21, 20), 1},
+		"what was needed four minutes ago is kept": {stepped(1400, 0.5, 420, 1200), at(600, 20, 10), 10},
+		"what was needed six minutes ago is not":   {stepped(1400, 0.5, 240, 1200), at(700, 20, 10), 0},
+		"nothing is kept that was not there":       {flat(1400, 1200), at(600, 8, 5), 3},
+		"growth harms nobody":                      {flat(1400, 1200), at(600, 12, 20), 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := scenario(c.load)
+			s.Replicas = c.at(0)
+			s.Faults.OrderErrors = 1e-12
+			r := simulate.Run(s, c.at)
+			assert.Equal(t, c.want, r.HarmfulRemovals)
+			assert.Equal(t, 1, r.Orders)
+			assert.Zero(t, r.Flips)
+		})
+	}
+}
+
+func TestAFlipIsAChangeOfDirection(t *testing.T) {
+	s := scenario(flat(100, 86400))
+	n := []int{5, 6, 7, 4, 3, 3, 8, 2}
+	r := simulate.Run(s, script(func(t int) int { return n[min(t/600, len(n)-1)] }))
+	assert.Equal(t, 3, r.Flips, "up up, down down, up, down")
+	assert.InDelta(t, 3, r.FlipsPerDay, 1e-9)
+	assert.InDelta(t, 8, r.MaxOverprovision*2, 1e-9, "8 replicas where 2 are the least")
+}

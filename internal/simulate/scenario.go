@@ -40,7 +40,7 @@ type Scenario struct {
 	Seed       uint64
 }
 
-// Window is a time in the calendar at which guests are expected.
+// Window is a time in the calendar at which guests are expected, a day long at most.
 type Window struct {
 	Start, End time.Time
 	Guests     int

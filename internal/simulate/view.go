@@ -41,7 +41,7 @@ type View struct {
 	Service  models.Service
 	// DatabaseConnections is the ceiling of the scenario; 0 is none.
 	DatabaseConnections int
-	// Calendar is what is known of guests now, faults included.
+	// Calendar is what is known of guests now, by start, faults included.
 	Calendar []Window
 	Metrics  *Metrics
 	// Starts says how long replicas took from order to ready.

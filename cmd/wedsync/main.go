@@ -1,3 +1,6 @@
+// Command wedsync is the scalability control plane of the wedding platform: one binary
+// that is the API, the worker, the modelled fleet, the development stack and the tools
+// around them. It is the only place where ports meet adapters.
 package main
 
 import (
@@ -38,7 +41,7 @@ Start with "wedsync dev": it brings everything up on this machine.`,
 	}
 	cmd.AddCommand(
 		devCommand(), apiCommand(), workerCommand(), fleetCommand(), migrateCommand(),
-		replayCommand(), demoCommand(), spikeCommand(), simulateCommand(), accessCommand(), tokenCommand(), configCommand(),
+		replayCommand(), demoCommand(), spikeCommand(), simulateCommand(), decisionsCommand(), accessCommand(), tokenCommand(), configCommand(),
 	)
 	return cmd
 }

@@ -40,7 +40,7 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 	walk(root())
 	out, _, err := run(t, "--help")
 	require.NoError(t, err)
-	for _, name := range []string{"dev", "api", "worker", "fleet", "migrate", "replay", "demo", "spike", "simulate", "access", "token", "config"} {
+	for _, name := range []string{"dev", "api", "worker", "fleet", "migrate", "replay", "demo", "spike", "simulate", "decisions", "access", "token", "config"} {
 		assert.Contains(t, out, "\n  "+name+" ")
 	}
 }

@@ -75,7 +75,8 @@ func (a axis) at(v float64) float64 {
 	if high <= low {
 		return a.start
 	}
-	return math.Round(10*(a.start+(a.end-a.start)*(a.scale(v)-low)/(high-low))) / 10
+	share := min(max((a.scale(v)-low)/(high-low), 0), 1)
+	return math.Round(10*(a.start+(a.end-a.start)*share)) / 10
 }
 
 // round steps for about n ticks up to a value.
@@ -93,6 +94,19 @@ func step(to float64, n int) float64 {
 	return 10 * power
 }
 
+// decades are the places of a logarithmic axis that are worth a number.
+func decades(from, to float64) []float64 {
+	var out []float64
+	for power := math.Pow(10, math.Floor(math.Log10(from))); power <= to; power *= 10 {
+		for _, m := range []float64{1, 1.5, 2, 3, 5, 7} {
+			if v := m * power; v >= from && v <= to {
+				out = append(out, v)
+			}
+		}
+	}
+	return out
+}
+
 func canvas(title string) chart {
 	return chart{
 		Title: title, Width: width, Height: height, Left: left, Right: width - right, Bottom: height - beneath,
@@ -104,19 +118,17 @@ func canvas(title string) chart {
 // through its targets.
 func frontChart(title string, rows, chosen []suite.Row) chart {
 	c := canvas(title)
-	c.XLabel, c.YLabel = "replica-hours a day", "SLO-violation minutes a day"
+	c.XLabel, c.YLabel = "replica-hours a day (logarithmic)", "SLO-violation minutes a day"
 	c.About = "Each dot is a target utilisation; further left is cheaper, further down is better. A ring is the target that the first part chose."
 	most, dearest, cheapest := 1.0, 1.0, math.Inf(1)
 	for _, r := range rows {
 		most, dearest = max(most, r.ViolationMinutes/r.Days), max(dearest, r.ReplicaHours/r.Days)
 		cheapest = min(cheapest, r.ReplicaHours/r.Days)
 	}
-	x := axis{0.95 * cheapest, dearest * 1.03, left, width - right, linear}
+	cheapest = max(cheapest, dearest/1000)
+	x := axis{0.93 * cheapest, dearest * 1.05, left, width - right, math.Log}
 	y := axis{0, most * 1.2, height - beneath, above, bent}
-	for s, v := step(x.to-x.from, 8), 0.0; v <= x.to; v += s {
-		if v < x.from {
-			continue
-		}
+	for _, v := range decades(x.from, x.to) {
 		c.X = append(c.X, tick{x.at(v), fmt.Sprintf("%g", v)})
 	}
 	for _, v := range []float64{0, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000} {

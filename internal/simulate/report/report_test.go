@@ -89,11 +89,15 @@ func TestWhatIsDrawnStaysOnTheCanvas(t *testing.T) {
 		for _, d := range c.Series[0].Dots {
 			assert.True(t, d.X >= left && d.X <= width-right && d.Y >= above && d.Y <= height-beneath, "%+v", d)
 		}
-		assert.LessOrEqual(t, len(c.X), 12)
+		assert.LessOrEqual(t, len(c.X), 25)
+		for _, mark := range c.X {
+			assert.True(t, mark.At >= left && mark.At <= width-right)
+		}
 	})
 	assert.InDelta(t, 1, step(0, 5), 1e-9)
 	assert.InDelta(t, 1, step(math.NaN(), 5), 1e-9)
 	assert.InDelta(t, 20, step(97, 5), 1e-9)
+	assert.Equal(t, []float64{7, 10, 15, 20, 30}, decades(6, 40))
 }
 
 func TestTheFilesHoldEveryRun(t *testing.T) {

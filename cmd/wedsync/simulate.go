@@ -63,7 +63,7 @@ type simulateFlags struct {
 	suite, trace, data, out string
 	policies                []string
 	targets                 []float64
-	seeds                   int
+	seeds, weeks            int
 	seed                    uint64
 	users                   float64
 	json                    bool
@@ -75,8 +75,9 @@ func (o *simulateFlags) flags(cmd *cobra.Command) {
 	f.StringVar(&o.trace, "trace", "", "a trace of your own instead of the recorded ones, in the form that wedsync replay reads")
 	f.StringVar(&o.data, "data", dataFolder(), "folder of the recorded loads (default: WEDSYNC_DATA)")
 	f.StringSliceVar(&o.policies, "policies", nil, "policies of the full suite and the fault grid (default all: "+strings.Join(suite.Policies(), ", ")+")")
-	f.Float64SliceVar(&o.targets, "targets", nil, "target utilisations to sweep (default 0.30 to 0.90)")
+	f.Float64SliceVar(&o.targets, "targets", nil, "target utilisations to sweep (default 0.30 to 0.95)")
 	f.IntVar(&o.seeds, "seeds", 1, "how many seeds, for intervals")
+	f.IntVar(&o.weeks, "weeks", 10, "how long the wedding season is, from 2 to 24 weeks")
 	f.Uint64Var(&o.seed, "seed", 0, "first seed (default: a random one, which is printed)")
 	f.StringVar(&o.out, "out", "", "folder for report.html, report.json and runs.csv")
 	f.BoolVar(&o.json, "json", false, "print one JSON object instead of a table")
@@ -98,7 +99,7 @@ func (o *simulateFlags) run(cmd *cobra.Command) error {
 	}
 	bar := newBar(cmd.ErrOrStderr())
 	found, err := suite.Run(cmd.Context(), suite.Options{
-		Suite: o.suite, Traces: traces, Policies: o.policies, Targets: o.targets,
+		Suite: o.suite, Traces: traces, Policies: o.policies, Targets: o.targets, Weeks: o.weeks,
 		Seed: o.seed, Seeds: o.seeds, Progress: bar.show,
 	})
 	bar.end()

@@ -34,7 +34,7 @@ func tracesIn(t *testing.T) string {
 
 func TestTheHeadlineIsOneObject(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "report")
-	stdout, stderr, err := run(t, "simulate", "--suite", "headline", "--json", "--data", tracesIn(t), "--targets", "0.6,0.8", "--seed", "3", "--out", out)
+	stdout, stderr, err := run(t, "simulate", "--suite", "headline", "--json", "--data", tracesIn(t), "--targets", "0.6,0.8", "--weeks", "2", "--seed", "3", "--out", out)
 	require.NoError(t, err)
 	var got map[string]map[string]*float64
 	d := json.NewDecoder(strings.NewReader(stdout))

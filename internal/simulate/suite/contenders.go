@@ -31,7 +31,7 @@ func reactive() []string { return []string{HPA, KEDA, KPA} }
 
 // targets are the utilisations that are swept, the same ones for every policy.
 func targets() []float64 {
-	return []float64{0.30, 0.40, 0.50, 0.55, 0.60, 0.65, 0.70, 0.75, 0.80, 0.85, 0.90}
+	return []float64{0.30, 0.40, 0.50, 0.55, 0.60, 0.65, 0.70, 0.75, 0.80, 0.85, 0.90, 0.95}
 }
 
 // kpaDelay is KPA's scale-down delay; without one it takes back within a minute what the

@@ -71,11 +71,12 @@ func split(name string, start time.Time, history []float64, load []float64, s mo
 	return halves{tune, report}
 }
 
-// weddings is ten weeks of a season, after three that are only remembered.
-func weddings() source {
-	const remembered, days = 21, 70
+// weddings is some weeks of a season, after three that are only remembered.
+func weddings(weeks int) source {
+	const remembered = 21
+	days := 7 * weeks
 	return source{Wedding, func(seed uint64) (halves, error) {
-		begin := time.Date(2026, time.July, 6, 0, 0, 0, 0, time.UTC) // a Monday; ends in early October
+		begin := time.Date(2026, time.July, 6, 0, 0, 0, 0, time.UTC) // a Monday; ten weeks end in early October
 		s, err := season.Generate(season.Options{Start: begin, Days: remembered + days, Seed: seed})
 		if err != nil {
 			return halves{}, err

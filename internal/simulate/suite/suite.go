@@ -22,7 +22,8 @@ type Options struct {
 	Suite    string
 	Traces   []Trace
 	Policies []string  // of the full suite and the fault grid; nil = all
-	Targets  []float64 // utilisations that are swept; nil = from 0.30 to 0.90
+	Targets  []float64 // utilisations that are swept; nil = from 0.30 to 0.95
+	Weeks    int       // of the wedding season; 0 = 10
 	Seed     uint64
 	Seeds    int // 1
 	Workers  int // runs at a time; 0 = one a core
@@ -38,6 +39,9 @@ func (o Options) withDefaults() Options {
 	}
 	if len(o.Targets) == 0 {
 		o.Targets = targets()
+	}
+	if o.Weeks == 0 {
+		o.Weeks = 10
 	}
 	o.Seeds = max(1, o.Seeds)
 	return o
@@ -56,6 +60,9 @@ func (o Options) validate() error {
 		if !(t >= 0.1 && t <= 0.95) {
 			return models.Invalid("targets", t, "must be from 0.1 to 0.95")
 		}
+	}
+	if o.Weeks < 2 || o.Weeks > 24 {
+		return models.Invalid("weeks", o.Weeks, "must be from 2 to 24")
 	}
 	if o.Seeds > 1000 {
 		return models.Invalid("seeds", o.Seeds, "must be at most 1000")
@@ -93,7 +100,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	if err := o.validate(); err != nil {
 		return Report{}, err
 	}
-	sources := []source{weddings()}
+	sources := []source{weddings(o.Weeks)}
 	for _, t := range o.Traces {
 		s, err := recorded(t, sizingOf(t))
 		if err != nil {

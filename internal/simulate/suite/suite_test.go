@@ -103,7 +103,7 @@ func TestTheReportedPartFollowsTheTunedOne(t *testing.T) {
 }
 
 func TestTheFaultGridHasEachFaultOfTheDesign(t *testing.T) {
-	src, err := weddings().make(3)
+	src, err := weddings(2).make(3)
 	require.NoError(t, err)
 	day := busiestDay(src.report)
 	assert.InDelta(t, 48*3600, len(day.Load), 12*3600)
@@ -189,6 +189,7 @@ func TestRunRefusesWhatItDoesNotKnow(t *testing.T) {
 		"a target":     {Targets: []float64{1.5}},
 		"too short":    {Traces: []Trace{{Name: "x", Counts: make([]float64, 60)}}},
 		"many a seed":  {Seeds: 5000},
+		"a year":       {Weeks: 52},
 		"not a number": {Targets: []float64{math.NaN()}},
 	} {
 		_, err := Run(t.Context(), o)
@@ -202,7 +203,7 @@ func TestRunRefusesWhatItDoesNotKnow(t *testing.T) {
 
 func TestTheFaultSuiteRunsTheGridAlone(t *testing.T) {
 	var done, total int
-	r, err := Run(t.Context(), Options{Suite: SuiteFaults, Policies: []string{HPA, KEDA}, Seed: 2, Progress: func(d, all int, _ string) { done, total = d, all }})
+	r, err := Run(t.Context(), Options{Suite: SuiteFaults, Policies: []string{HPA, KEDA}, Weeks: 2, Seed: 2, Progress: func(d, all int, _ string) { done, total = d, all }})
 	require.NoError(t, err)
 	assert.Len(t, r.Faults, 26)
 	assert.Equal(t, 26, done)

@@ -35,7 +35,7 @@ func evaluation(in scaling.Inputs, e models.Explanation) (models.Evaluation, err
 // What a moment must be like to say what a replica can serve.
 const (
 	calmFor          = time.Minute // no replica came: the means are over as long
-	fewestSeconds    = 0.9         // of that minute with a sample
+	fewestSeconds    = 0.5         // of that minute with a sample: load and use are of the same ones
 	leastUtilisation = 0.3         // below, the idle use of a replica tells more than the load
 	mostUtilisation  = 0.9         // above, requests wait or fail, and the load is not what was served
 )

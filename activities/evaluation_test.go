@@ -52,7 +52,7 @@ func TestAMomentSaysWhatAReplicaServesOnlyWhenItIsCalm(t *testing.T) {
 		"one crashes":                 func(o *models.Observation) { o.Replicas.Replicas[0].Phase = models.ReplicaCrashing },
 		"load is missing":             func(o *models.Observation) { o.Signals = o.Signals[1:] },
 		"use is missing":              func(o *models.Observation) { o.Signals = o.Signals[:1] },
-		"the minute has holes":        func(o *models.Observation) { o.Signals[0].Completeness = 0.8 },
+		"the minute has holes":        func(o *models.Observation) { o.Signals[0].Completeness = 0.4 },
 		"it is a copy at rest":        func(o *models.Observation) { o.Signals[1].Snapshot = true },
 		"nobody comes":                func(o *models.Observation) { o.Signals[0].Avg60 = val(0.0) },
 		"the replicas are near idle":  func(o *models.Observation) { o.Signals[1].Avg60 = val(0.29) },

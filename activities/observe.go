@@ -24,6 +24,7 @@ type Observer struct {
 	Actuator   Actuator
 	Measurer   Measurer
 	Decisions  DecisionReader
+	Learned    LearnedReader // nil: the catalogue's figures count
 	Now        func() time.Time
 }
 
@@ -70,6 +71,15 @@ func (o *Observer) derive(ctx context.Context, obs *models.Observation) {
 	g := &gatherer{ctx: ctx}
 	read(g, "the limits", func(ctx context.Context) (models.Limits, error) { return o.Measurer.Limits(ctx, svc) },
 		func(l models.Limits) { obs.Limits = l })
+	if o.Learned != nil {
+		// Without it the catalogue's figures count, so its absence is no gap.
+		read(g, "", func(ctx context.Context) (models.Learned, error) { return o.Learned.Learned(ctx, svc.Name, at) },
+			func(l models.Learned) {
+				if l != (models.Learned{}) {
+					obs.Learned = &l
+				}
+			})
+	}
 	if o.Forecaster != nil {
 		// A forecast only ever raises: without one nothing is unsafe, so its absence is
 		// no gap.

@@ -164,3 +164,35 @@ func TestTheDeciderIsThePolicy(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, activities.DecideResult{Explanation: e, State: s}, res)
 }
+
+// record is what is learned of a service.
+type record struct {
+	learned models.Learned
+	err     error
+}
+
+func (r record) Learned(context.Context, models.ServiceName, time.Time) (models.Learned, error) {
+	return r.learned, r.err
+}
+
+func TestWhatWasLearnedIsObservedAndItsAbsenceIsNoGap(t *testing.T) {
+	known := models.Learned{CapacityP50RPS: 98, StartupP95Seconds: 31}
+	for name, c := range map[string]struct {
+		record activities.LearnedReader
+		want   *models.Learned
+	}{
+		"something is known":  {record{learned: known}, &known},
+		"the record is short": {record{}, nil},
+		"it cannot be read":   {record{err: errAway}, nil},
+		"nobody keeps it":     {nil, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := steady().observer()
+			o.Learned = c.record
+			obs, err := o.Observe(t.Context(), activities.ObserveInput{Service: models.ServiceAPI})
+			require.NoError(t, err)
+			assert.Equal(t, c.want, obs.Learned)
+			assert.Empty(t, obs.Gaps)
+		})
+	}
+}

@@ -24,6 +24,11 @@ type Forecaster interface {
 	Forecast(ctx context.Context, service models.Service, now time.Time, within time.Duration) (*models.ForecastPoint, error)
 }
 
+// LearnedReader gives what a service's own record says of it; zero where that is too short.
+type LearnedReader interface {
+	Learned(ctx context.Context, service models.ServiceName, now time.Time) (models.Learned, error)
+}
+
 // Claims reads what people and plans ask of a service's capacity.
 type Claims interface {
 	ActiveReservations(ctx context.Context, service models.ServiceName, at time.Time) ([]models.Reservation, error)

@@ -28,6 +28,7 @@ var (
 	_ activities.DecisionReader   = (*store.Store)(nil)
 	_ activities.StateWriter      = (*store.Store)(nil)
 	_ activities.EvaluationWriter = (*store.Store)(nil)
+	_ activities.LearnedReader    = (*store.Store)(nil)
 	_ activities.Partitions       = (*store.Store)(nil)
 	_ activities.SnapshotWriter   = (*store.Store)(nil)
 	_ activities.SignalReader     = (*hotstore.Store)(nil)

@@ -64,7 +64,8 @@ func (s *parts) activities() (worker.Activities, error) {
 		return worker.Activities{}, err
 	}
 	observer := &activities.Observer{
-		Catalogue: s.store, Signals: s.hot, Claims: s.store, Actuator: capacity, Measurer: capacity, Decisions: s.store, Now: time.Now,
+		Catalogue: s.store, Signals: s.hot, Claims: s.store, Actuator: capacity, Measurer: capacity, Decisions: s.store,
+		Learned: s.store, Now: time.Now,
 	}
 	if s.cfg.Features.WeddingIntelligence {
 		observer.Forecaster = s.predict

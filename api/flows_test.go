@@ -330,6 +330,7 @@ func TestPagesAreServedWithoutATokenAndLoadNothingFromElsewhere(t *testing.T) {
 		"/dashboard/scalability/":                     "text/html; charset=utf-8",
 		"/dashboard/scalability/assets/index-abc1.js": "text/javascript; charset=utf-8",
 		"/api/docs":                      "text/html; charset=utf-8",
+		"/api/docs/":                     "text/html; charset=utf-8",
 		"/api/docs/swagger-ui.css":       "text/css; charset=utf-8",
 		"/api/docs/swagger-ui-bundle.js": "text/javascript; charset=utf-8",
 		"/api/docs/start.js":             "text/javascript; charset=utf-8",

@@ -77,7 +77,7 @@ func routes() []route {
 		guarded(http.MethodPost, "/workflows/:id/cancel", scale),
 		public("/api/openapi.yaml"),
 		public("/api/docs"),
-		public("/api/docs/:file"),
+		public("/api/docs/*file"),
 		public("/dashboard/scalability"),
 		public("/dashboard/scalability/*file"),
 		public("/scalability"),
@@ -140,6 +140,7 @@ func (s *server) loadPages() error {
 	s.pages = map[string]page{
 		"/api/openapi.yaml":    {specification, "application/yaml; charset=utf-8", cacheNever, ""},
 		docsPath:               {[]byte(docsPage), "text/html; charset=utf-8", cacheNever, pagePolicy},
+		docsPath + "/":         {[]byte(docsPage), "text/html; charset=utf-8", cacheNever, pagePolicy},
 		docsPath + "/start.js": {[]byte(docsScript), "text/javascript; charset=utf-8", cacheHour, ""},
 	}
 	for _, name := range []string{"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"} {
@@ -198,7 +199,7 @@ func kindOfFile(name string) string {
 
 func (s *server) registerPages(e *gin.Engine) {
 	for _, p := range []string{
-		"/api/openapi.yaml", docsPath, docsPath + "/:file", dashboardPath, dashboardPath + "/*file",
+		"/api/openapi.yaml", docsPath, docsPath + "/*file", dashboardPath, dashboardPath + "/*file",
 	} {
 		e.GET(p, s.servePage)
 	}

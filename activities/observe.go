@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/wedsync/scalability/models"
@@ -58,8 +59,20 @@ func (o *Observer) Observe(ctx context.Context, in ObserveInput) (models.Observa
 			func(d models.Decision) { obs.Operation = &models.OperationRef{DecisionID: d.ID, Outcome: d.Outcome} })
 	}
 	obs.Gaps = g.wait()
+	obs.Requests = slices.DeleteFunc(obs.Requests, func(r models.DecisionRequest) bool { return torn(obs, r) })
 	o.derive(ctx, &obs)
 	return obs, nil
+}
+
+// tornFor is how long after it was made a request may be seen without its reservation.
+const tornFor = 10 * time.Second
+
+// torn says whether a request that was made a moment ago is seen without its reservation:
+// they are committed together, but the two reads may fall on either side of that. Answered
+// now, it would be told that its reservation is not active; the next observation has both.
+func torn(obs models.Observation, r models.DecisionRequest) bool {
+	return obs.At.Sub(r.CreatedAt) < tornFor &&
+		!slices.ContainsFunc(obs.Reservations, func(c models.Reservation) bool { return c.ID == r.ReservationID })
 }
 
 // derive reads what depends on the catalogue entry.

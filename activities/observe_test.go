@@ -102,6 +102,25 @@ func TestAPartThatFailsOrHangsIsAGap(t *testing.T) {
 	}
 }
 
+func TestARequestIsNotSeenBeforeItsReservation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := steady()
+		p.reservations = []models.Reservation{{ID: "r1"}}
+		p.requests = []models.DecisionRequest{
+			{DecisionID: "whole", ReservationID: "r1", CreatedAt: now},
+			{DecisionID: "torn", ReservationID: "r2", CreatedAt: now.Add(-9 * time.Second)},
+			{DecisionID: "over", ReservationID: "r3", CreatedAt: now.Add(-11 * time.Second)},
+		}
+		obs, err := p.observer().Observe(t.Context(), activities.ObserveInput{Service: models.ServiceAPI})
+		require.NoError(t, err)
+		var ids []string
+		for _, r := range obs.Requests {
+			ids = append(ids, r.DecisionID)
+		}
+		assert.Equal(t, []string{"whole", "over"}, ids, "one whose reservation is long over is answered")
+	})
+}
+
 func TestGapsStandInTheOrderOfTheQuestions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := steady()

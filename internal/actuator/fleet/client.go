@@ -58,6 +58,11 @@ func (c *Client) Apply(ctx context.Context, req models.ApplyRequest) (res models
 	return res, err
 }
 
+// DryRun asks whether an order would be taken, and changes nothing.
+func (c *Client) DryRun(ctx context.Context, req models.ApplyRequest) error {
+	return c.call(ctx, http.MethodPost, servicePath(req.Service, "/dry-run"), req, nil)
+}
+
 // Measure compares new replicas with old ones.
 func (c *Client) Measure(ctx context.Context, req models.MeasureRequest) (m models.Measurement, err error) {
 	err = c.call(ctx, http.MethodPost, servicePath(req.Service, "/measure"), req, &m)

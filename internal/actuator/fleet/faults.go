@@ -10,7 +10,8 @@ import (
 type FaultKind string
 
 // The kinds. The first four mark replicas that are created while the fault is on, and
-// stay with them; the last three act on calls of the actuator.
+// stay with them; the next three act on calls of the actuator; the last two are what
+// others do to the service.
 const (
 	FaultCrash         FaultKind = "crash"          // restarts again and again
 	FaultSlow          FaultKind = "slow"           // starts or serves slowly
@@ -19,6 +20,8 @@ const (
 	FaultDescribeError FaultKind = "describe_error" // reading the service fails
 	FaultApplyError    FaultKind = "apply_error"    // orders fail and change nothing
 	FaultLatency       FaultKind = "latency"        // every call answers late
+	FaultRollout       FaultKind = "rollout"        // somebody replaces the replicas
+	FaultWriter        FaultKind = "writer"         // somebody else sets the spec too
 )
 
 // Fault is one injected failure of one service.
@@ -39,7 +42,7 @@ type Fault struct {
 // Validate gives the first field that does not fit the kind.
 func (f Fault) Validate() error {
 	switch f.Kind {
-	case FaultCrash, FaultNever, FaultErrors, FaultDescribeError, FaultApplyError:
+	case FaultCrash, FaultNever, FaultErrors, FaultDescribeError, FaultApplyError, FaultRollout, FaultWriter:
 	case FaultSlow:
 		if f.StartupFactor == 0 && f.LatencyFactor == 0 && f.CapacityFactor == 0 {
 			return models.Invalid("startupFactor", "", "kind slow needs startupFactor, latencyFactor or capacityFactor")
@@ -49,7 +52,7 @@ func (f Fault) Validate() error {
 			return models.Invalid("delayMs", "", "kind latency needs a delay from 1 to 60000")
 		}
 	default:
-		return models.Invalid("kind", f.Kind, "must be one of crash, slow, never, errors, describe_error, apply_error, latency")
+		return models.Invalid("kind", f.Kind, "must be one of crash, slow, never, errors, describe_error, apply_error, latency, rollout, writer")
 	}
 	return f.validateNumbers()
 }

@@ -123,7 +123,42 @@ func (s *service) cohort(rs []*replica, since time.Time) models.CohortStats {
 		}
 	}
 	l.dropped(sum.dropped)
-	return stats(len(rs), sum, l.p95())
+	c := stats(len(rs), sum, l.p95())
+	if n := sum.answered(); n >= 1 && sum.work > 0 {
+		kappa := n / sum.work
+		c.CapacityRPS = &kappa
+	}
+	c.SamplesMS = s.samples(rs, since)
+	if slices.ContainsFunc(rs, func(r *replica) bool { return r.Phase == models.ReplicaReady && !r.Connected }) {
+		c.Downstreams = []string{"database"}
+	}
+	return c
+}
+
+// mostSamples bounds the samples of a group in one measurement.
+const mostSamples = 60
+
+// samples are the response times at p95 of single replicas and seconds, spread evenly
+// over all there are.
+func (s *service) samples(rs []*replica, since time.Time) []float64 {
+	var all []float64
+	for _, r := range rs {
+		for _, sec := range r.since(since) {
+			l := latency{set: s.set}
+			l.add(r, sec)
+			if p95 := l.p95(); p95 != nil {
+				all = append(all, math.Round(*p95*10)/10)
+			}
+		}
+	}
+	if len(all) <= mostSamples {
+		return all
+	}
+	out := make([]float64, mostSamples)
+	for i := range out {
+		out[i] = all[i*len(all)/mostSamples]
+	}
+	return out
 }
 
 // whole sums up the service with what replicas that are gone did, and what found no
@@ -160,7 +195,8 @@ func (r *replica) since(t time.Time) []second {
 }
 
 // unhealthy names the new replicas that crash, are overdue by three times the 95th
-// percentile of the start-up time, or fail more than 5 % of at least 20 requests.
+// percentile of the start-up time, fail more than 5 % of at least 20 requests, or serve
+// them with less than 80 % of the usual capacity.
 func (s *service) unhealthy(fresh []*replica, since, now time.Time) []string {
 	overdue := time.Duration(3 * s.set.StartupP95Seconds * float64(time.Second))
 	var bad []string
@@ -172,7 +208,8 @@ func (s *service) unhealthy(fresh []*replica, since, now time.Time) []string {
 		all := sum.answered() + sum.dropped
 		late := r.Phase == models.ReplicaPending && now.Sub(r.OrderedAt) > overdue
 		failing := all >= 20 && (sum.failed+sum.dropped)/all > 0.05
-		if r.Restarts > 0 || late || failing {
+		weak := all >= 20 && sum.work > 0 && sum.answered()/sum.work < 0.8*s.set.CapacityRPS
+		if r.Restarts > 0 || late || failing || weak {
 			bad = append(bad, r.ID)
 		}
 	}

@@ -40,7 +40,31 @@ func (p *Plant) Describe(name models.ServiceName) (models.ReplicaSet, error) {
 	for _, r := range svc.replicas {
 		set.Replicas = append(set.Replicas, r.Replica)
 	}
+	for _, f := range svc.faults.active(p.now) {
+		switch f.Kind {
+		case FaultRollout:
+			set.Rollout = "injected"
+		case FaultWriter:
+			set.Writers = append(set.Writers, "injected")
+		default: // of replicas or calls
+		}
+	}
 	return set, nil
+}
+
+// DryRun says whether an order would be taken now, and changes nothing.
+func (p *Plant) DryRun(req models.ApplyRequest) error {
+	svc, err := p.find(req.Service)
+	if err != nil {
+		return err
+	}
+	if err := checkOrder(svc.set, req); err != nil {
+		return err
+	}
+	if svc.spec != req.ExpectedSpec && svc.spec != req.Desired {
+		return conflict("expectedSpec", req.ExpectedSpec, fmt.Sprintf("the spec has moved: it is %d", svc.spec))
+	}
+	return nil
 }
 
 // Apply carries out an order as models.ApplyRequest says. A key that was answered

@@ -192,6 +192,10 @@ func TestInjectedFaultsShowInAMeasurement(t *testing.T) {
 			assert.InDelta(t, *m.Old.P95MS, *m.New.P95MS, 0.01**m.Old.P95MS)
 			assert.Zero(t, *m.New.ErrorRate)
 			assert.Equal(t, 8, m.Ready)
+			assert.InDelta(t, 100, *m.New.CapacityRPS, 1, "what a replica serves while it works")
+			assert.Len(t, m.New.SamplesMS, 60, "bounded")
+			assert.InDelta(t, *m.New.P95MS, m.New.SamplesMS[0], 0.2**m.New.P95MS)
+			assert.Empty(t, m.New.Downstreams)
 		}},
 		{"crash", &Fault{Kind: FaultCrash}, func(t *testing.T, m models.Measurement) {
 			assert.Len(t, m.Unhealthy, 4)
@@ -224,6 +228,8 @@ func TestInjectedFaultsShowInAMeasurement(t *testing.T) {
 		}},
 		{"little capacity", &Fault{Kind: FaultSlow, CapacityFactor: 0.25}, func(t *testing.T, m models.Measurement) {
 			assert.Greater(t, *m.New.P95MS, 3**m.Old.P95MS)
+			assert.InDelta(t, 25, *m.New.CapacityRPS, 1)
+			assert.Len(t, m.Unhealthy, 4, "what serves less than 80 % is named")
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -37,6 +37,7 @@ func (f *Fleet) Handler() http.Handler {
 	mux.HandleFunc("GET /services/{service}", f.getService)
 	mux.HandleFunc("GET /services/{service}/limits", f.getLimits)
 	mux.HandleFunc("POST /services/{service}/apply", f.postApply)
+	mux.HandleFunc("POST /services/{service}/dry-run", f.postDryRun)
 	mux.HandleFunc("POST /services/{service}/measure", f.postMeasure)
 	mux.HandleFunc("POST /services/{service}/configure", f.postConfigure)
 	mux.HandleFunc("PUT /services/{service}/faults", f.putFaults)
@@ -115,6 +116,17 @@ func (f *Fleet) postApply(w http.ResponseWriter, r *http.Request) {
 	}
 	res, err := f.Apply(req)
 	answer(w, res, err)
+}
+
+func (f *Fleet) postDryRun(w http.ResponseWriter, r *http.Request) {
+	var req models.ApplyRequest
+	if err := decode(w, r, &req); err != nil {
+		writeProblem(w, err)
+		return
+	}
+	req.Service = pathService(r)
+	err := f.use(func(p *Plant) error { return p.DryRun(req) })
+	answer(w, map[string]any{"wouldApply": true}, err)
 }
 
 func (f *Fleet) postMeasure(w http.ResponseWriter, r *http.Request) {

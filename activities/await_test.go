@@ -162,3 +162,23 @@ func TestAwaitEndsWhenItIsCancelled(t *testing.T) {
 	require.NoError(t, v.Get(&text))
 	assert.Equal(t, context.Canceled.Error(), text)
 }
+
+func TestEnoughReplicasEndTheWait(t *testing.T) {
+	p := steady()
+	p.order(models.Replica{ID: "n1", Phase: models.ReplicaPending})
+	in := activities.AwaitInput{Service: models.ServiceAPI, Spec: 5, Enough: 4, Deadline: now, Baseline: p.set.IDs()[:4]}
+	wait := func() (res activities.AwaitResult) {
+		env := quiet().NewTestActivityEnvironment()
+		op := p.operator()
+		env.RegisterActivity(op.AwaitReady)
+		v, err := env.ExecuteActivity(op.AwaitReady, in)
+		require.NoError(t, err)
+		require.NoError(t, v.Get(&res))
+		return res
+	}
+	assert.True(t, wait().Ready)
+	in.Enough = 0
+	assert.False(t, wait().Ready, "all, where nobody says how many")
+	p.set.Replicas[4].Phase, p.set.Replicas[4].Restarts, p.set.Ready = models.ReplicaReady, 2, 5
+	assert.Equal(t, 1, wait().Crashing, "ready between two crashes is not ready")
+}

@@ -47,6 +47,18 @@ type Measurer interface {
 	Limits(ctx context.Context, service models.Service) (models.Limits, error)
 }
 
+// DryRunner is an Actuator that can say whether it would take an order, and changes
+// nothing. Not every one can.
+type DryRunner interface {
+	DryRun(ctx context.Context, req models.ApplyRequest) error
+}
+
+// Prober is a Measurer that can send synthetic requests to new replicas. Not every one
+// can.
+type Prober interface {
+	Probe(ctx context.Context, req models.ProbeRequest) error
+}
+
 // DecisionWriter keeps decisions. RecordDecision is idempotent by ID: it inserts, or
 // takes up a proposed row; a closed row is a conflict.
 type DecisionWriter interface {

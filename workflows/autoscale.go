@@ -89,6 +89,7 @@ func (a *autoscale) evaluate(ctx workflow.Context) {
 	a.liftPause(ev.now)
 	ev.obs = a.observe(ctx)
 	a.settle(ctx, ev.obs)
+	a.forget(ev.now, ev.obs.Replicas)
 	if !a.decide(ctx, ev) {
 		a.state.Spike = ev.spike
 		return
@@ -132,8 +133,8 @@ func (a *autoscale) observe(ctx workflow.Context) models.Observation {
 // could not be asked.
 func (a *autoscale) decide(ctx workflow.Context, ev *evaluation) bool {
 	in := scaling.Inputs{
-		Now: workflow.Now(ctx), Observation: ev.obs, Spike: ev.spike, State: a.state.Policy,
-		InFlight: a.state.Operation != nil, Paused: a.state.Paused, Shadow: a.in.Shadow,
+		Now: workflow.Now(ctx), Observation: a.guarded(workflow.Now(ctx), ev.obs), Spike: ev.spike, State: a.state.Policy,
+		InFlight: a.state.Operation != nil, Paused: a.state.Paused, Shadow: a.in.Shadow, KillSwitch: a.in.KillSwitch,
 	}
 	var res activities.DecideResult
 	if err := workflow.ExecuteLocalActivity(local(ctx), activities.Decider{}.Decide, in).Get(ctx, &res); err != nil {
@@ -229,6 +230,7 @@ func (a *autoscale) drain(ctx workflow.Context) {
 			break
 		}
 		a.in.IntervalSeconds, a.in.ContinueEvery, a.in.Shadow = s.IntervalSeconds, s.ContinueEvery, s.Shadow
+		a.in.KillSwitch, a.in.ApprovalSeconds = s.KillSwitch, s.ApprovalSeconds
 	}
 	a.drainFinished(ctx)
 }
@@ -277,6 +279,6 @@ func (a *autoscale) continueAsNew(ctx workflow.Context) error {
 func (a *autoscale) carry() AutoscaleInput {
 	return AutoscaleInput{
 		Service: a.in.Service, IntervalSeconds: a.in.IntervalSeconds, ContinueEvery: a.in.ContinueEvery,
-		Shadow: a.in.Shadow, State: a.state.clone(),
+		Shadow: a.in.Shadow, KillSwitch: a.in.KillSwitch, ApprovalSeconds: a.in.ApprovalSeconds, State: a.state.clone(),
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/wedsync/scalability/models"
+	"github.com/wedsync/scalability/policies/verification"
 )
 
 // Workflow types. A type name is part of every recorded history: never rename one.
@@ -33,6 +34,12 @@ const (
 
 // SignalSupersede is the signal of ScaleUp and ScaleDown.
 const SignalSupersede = "supersede" // Supersede
+
+// Updates of ScaleUp and ScaleDown, while they wait for a person.
+const (
+	UpdateApprove = "approve" // ApprovalRequest → ApprovalAnswer
+	UpdateReject  = "reject"  // ApprovalRequest → ApprovalAnswer
+)
 
 // Queries.
 const (
@@ -100,7 +107,9 @@ type AutoscaleInput struct {
 	IntervalSeconds int                `json:"intervalSeconds"`
 	ContinueEvery   int                `json:"continueEvery"` // iterations per run
 	Shadow          bool               `json:"shadow"`        // decide and explain, change nothing
-	State           AutoscaleState     `json:"state"`         // carried across continue-as-new
+	KillSwitch      bool               `json:"killSwitch,omitempty"`
+	ApprovalSeconds int                `json:"approvalSeconds,omitempty"` // how long a change waits for a person; 0: 15 min
+	State           AutoscaleState     `json:"state"`                     // carried across continue-as-new
 }
 
 // AutoscaleSettings is how a running autoscaler is told what a worker was started with.
@@ -108,6 +117,8 @@ type AutoscaleSettings struct {
 	IntervalSeconds int  `json:"intervalSeconds"`
 	ContinueEvery   int  `json:"continueEvery"`
 	Shadow          bool `json:"shadow"`
+	KillSwitch      bool `json:"killSwitch,omitempty"`
+	ApprovalSeconds int  `json:"approvalSeconds,omitempty"`
 }
 
 // Supersede ends an operation in favour of a later decision, keeping what it ordered.
@@ -130,6 +141,26 @@ type OperationFinished struct {
 	// BaselineReplicas are the replicas from before it, when it was superseded: they
 	// stay the ones that new capacity is compared with.
 	BaselineReplicas []string `json:"baselineReplicas,omitempty"`
+	// Cause of a verdict other than keep.
+	Cause verification.Cause `json:"cause,omitempty"`
+	// Stuck says why neither the change nor its way back is done: nothing may be changed
+	// until a person has looked.
+	Stuck string `json:"stuck,omitempty"`
+	// DeclinedBy is who refused the change, "nobody" when none answered in time.
+	DeclinedBy string `json:"declinedBy,omitempty"`
+}
+
+// ApprovalRequest is a person's answer to a change that waits for one.
+type ApprovalRequest struct {
+	Actor  string `json:"actor"`
+	Reason string `json:"reason"`
+}
+
+// ApprovalAnswer is what approve and reject answer in the call.
+type ApprovalAnswer struct {
+	DecisionID string                 `json:"decisionId"`
+	Verdict    models.ApprovalVerdict `json:"verdict"`
+	Text       string                 `json:"text"`
 }
 
 // PauseRequest stops changes of one service until it is resumed or Until passes.

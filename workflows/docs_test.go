@@ -18,7 +18,7 @@ func TestTheGuideNamesEverythingOfTheContract(t *testing.T) {
 	names := []string{
 		workflows.AutoscaleType, workflows.ScaleUpType, workflows.ScaleDownType, workflows.MaintenanceType,
 		workflows.SignalSpike, workflows.SignalReservationChanged, workflows.SignalOperationFinished, workflows.SignalSettings, workflows.SignalSupersede,
-		workflows.UpdatePause, workflows.UpdateResume, workflows.UpdateOverride, workflows.QueryState, workflows.QueryExplanation,
+		workflows.UpdatePause, workflows.UpdateResume, workflows.UpdateOverride, workflows.UpdateApprove, workflows.UpdateReject, workflows.QueryState, workflows.QueryExplanation,
 		workflows.SearchAttributeService().GetName(), workflows.SearchAttributeOutcome().GetName(),
 		workflows.SearchAttributeWeddingDate().GetName(), workflows.SearchAttributeSeverity().GetName(), workflows.MemoSentence,
 	}

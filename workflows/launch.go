@@ -1,6 +1,9 @@
 package workflows
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"time"
@@ -35,12 +38,15 @@ type inheritance struct {
 // a service runs: a second one replaces the first or waits.
 func (a *autoscale) act(ctx workflow.Context, ev *evaluation) {
 	e := ev.explanation
-	if a.state.Paused || a.in.Shadow || e.Direction == models.DirectionHold || ctx.Err() != nil {
+	if a.state.Paused || a.in.Shadow || a.in.KillSwitch || e.Direction == models.DirectionHold || ctx.Err() != nil {
 		return
 	}
 	op := a.state.Operation
 	if op != nil && !outgrown(*op, ev) {
 		return
+	}
+	if no := a.state.Declined; no != nil && ev.now.Before(no.Until) && e.Approval != nil {
+		return // a person said no to as much a moment ago
 	}
 	ev.request = chooseRequest(ev.obs, e)
 	id := a.decisionID(ctx)
@@ -121,6 +127,7 @@ func (a *autoscale) launch(ctx workflow.Context, ev *evaluation, id string, from
 	in := OperationInput{
 		Decision: d, Service: ev.obs.Service, Baseline: d.FromReplicas,
 		BaselineReplicas: from.replicas, Expected: from.expected,
+		ApprovalSeconds: a.in.ApprovalSeconds, Ceremony: nextCeremony(ev.obs.Calendar, ev.now),
 	}
 	if from.baseline != nil {
 		in.Baseline = *from.baseline
@@ -132,10 +139,37 @@ func (a *autoscale) launch(ctx workflow.Context, ev *evaluation, id string, from
 		return
 	}
 	ev.launched = &d
+	a.launched(d, in)
+}
+
+// launched notes an operation in flight.
+func (a *autoscale) launched(d models.Decision, in OperationInput) {
+	deadline := d.CreatedAt.Add(seconds(in.Service.Policy.OperationDeadlineSeconds))
+	if approvalNeeded(d) != "" {
+		deadline = deadline.Add(max(approvalWait, seconds(in.ApprovalSeconds)))
+	}
 	a.state.Operation = &Operation{
 		DecisionID: d.ID, Direction: d.Direction, Target: d.ToReplicas, Baseline: in.Baseline,
-		StartedAt: d.CreatedAt, DeadlineAt: d.CreatedAt.Add(seconds(ev.obs.Service.Policy.OperationDeadlineSeconds)),
+		StartedAt: d.CreatedAt, DeadlineAt: deadline,
 	}
+	if q := a.state.Quarantine; q != nil && d.Direction == models.DirectionUp {
+		at := d.CreatedAt
+		q.ProbedAt = &at
+	}
+}
+
+// nextCeremony is when the next guests come; nil: none are known of.
+func nextCeremony(c *models.Calendar, now time.Time) *time.Time {
+	if c == nil {
+		return nil
+	}
+	for _, w := range c.Windows { // by start
+		if !w.Cancelled && w.Guests > 0 && w.Start.After(now) {
+			start := w.Start
+			return &start
+		}
+	}
+	return nil
 }
 
 // commit writes the decision's row. A request that was closed meanwhile is not taken up:
@@ -222,11 +256,7 @@ func (a *autoscale) operationFinished(ctx workflow.Context, f OperationFinished)
 	if slices.Contains([]models.Outcome{models.OutcomeVerified, models.OutcomeHeld}, f.Outcome) {
 		a.wake = true
 	}
-	if op.Direction == models.DirectionDown && f.Outcome == models.OutcomeRolledBack {
-		// What was removed was ordered again: scale-in waits as after any growth.
-		now := workflow.Now(ctx)
-		a.state.Policy.LastUpAt = &now
-	}
+	a.learn(ctx, *op, f)
 	return true
 }
 
@@ -263,4 +293,30 @@ func (a *autoscale) closeRow(ctx workflow.Context, id string, decidedAt time.Tim
 	if err := workflow.ExecuteActivity(within(ctx, recordAttempt, recordBudget), recorder.CloseDecision, in).Get(ctx, nil); err != nil {
 		workflow.GetLogger(ctx).Warn("a decision could not be closed", "decision", id, "error", err)
 	}
+}
+
+// decisionID is a version 7 UUID (RFC 9562): milliseconds, then bits that are a hash of
+// the service, the first run of its autoscaler and the iteration. The same evaluation has
+// the same ID on replay and on either side of a continue-as-new; no two share one.
+func (a *autoscale) decisionID(ctx workflow.Context) string {
+	info := workflow.GetInfo(ctx)
+	first := info.FirstRunID
+	if first == "" {
+		first = info.WorkflowExecution.RunID // only in the test environment
+	}
+	return uuidV7(workflow.Now(ctx), string(a.in.Service)+"\x00"+first, a.state.Iteration)
+}
+
+func uuidV7(at time.Time, seed string, n int64) string {
+	in := binary.BigEndian.AppendUint64([]byte(seed), uint64(n)) //nolint:gosec // a counter, hashed
+	sum := sha256.Sum256(in)
+	var id [16]byte
+	copy(id[:], sum[:])
+	var ms [8]byte
+	binary.BigEndian.PutUint64(ms[:], uint64(at.UnixMilli()))
+	copy(id[:6], ms[2:])
+	id[6] = 0x70 | id[6]&0x0f
+	id[8] = 0x80 | id[8]&0x3f
+	h := hex.EncodeToString(id[:])
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }

@@ -1,9 +1,7 @@
 package workflows
 
 import (
-	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -11,10 +9,12 @@ import (
 
 	"github.com/wedsync/scalability/activities"
 	"github.com/wedsync/scalability/models"
+	"github.com/wedsync/scalability/policies/verification"
 )
 
 // Phases of an operation.
 const (
+	phaseApproval  = "approval"
 	phasePreflight = "preflight"
 	phaseOrder     = "order"
 	phaseReady     = "ready"
@@ -35,13 +35,21 @@ type operation struct {
 	policy   models.ScalingPolicy
 	progress OperationProgress
 	deadline time.Time
+	expires  time.Time // of the first order
 
 	baseline     []string            // replicas from before the change
 	before       *models.Measurement // how the service did before it
 	spec         *int                // as last observed; nil = not known
+	ready        int                 // as last observed
 	found        int                 // spec that preflight found
+	served       int                 // replicas that were ready then
+	lame         int                 // replicas from before that did not serve then
 	orderedAt    *time.Time
 	supersededBy string
+	waited       bool               // for a person
+	declinedBy   string             // who did not agree
+	cause        verification.Cause // of the verdict that takes it back
+	stuck        string             // why it is neither done nor undone
 	// compensate takes the change back. It is set before the first order and may be
 	// run more than once.
 	compensate func(ctx workflow.Context) (string, error)
@@ -58,7 +66,7 @@ type ending struct {
 func newOperation(ctx workflow.Context, in OperationInput) *operation {
 	return &operation{
 		in: in, decision: in.Decision, policy: in.Service.Policy,
-		deadline: workflow.Now(ctx).Add(seconds(in.Service.Policy.OperationDeadlineSeconds)),
+		deadline: workflow.Now(ctx).Add(seconds(in.Service.Policy.OperationDeadlineSeconds)), expires: in.Decision.ExpiresAt,
 		baseline: in.BaselineReplicas,
 		progress: OperationProgress{
 			DecisionID: in.Decision.ID, Phase: phasePreflight, Target: in.Decision.ToReplicas,
@@ -73,11 +81,17 @@ func (o *operation) run(ctx workflow.Context, story func(workflow.Context) endin
 	if err := workflow.SetQueryHandler(ctx, QueryState, func() (OperationProgress, error) { return o.progress, nil }); err != nil {
 		return o.progress, err
 	}
+	if err := o.handleApproval(ctx); err != nil {
+		return o.progress, err
+	}
 	end := story(o.interruptible(ctx))
 	after, release := workflow.NewDisconnectedContext(ctx)
 	defer release()
 	if end.interrupted {
 		end = o.interruption(ctx, after)
+	}
+	if o.compensate != nil && o.spec == nil {
+		o.look(after) // what stands is part of the record
 	}
 	o.close(after, end)
 	o.report(after, end)
@@ -116,6 +130,7 @@ func (o *operation) interruption(ctx, after workflow.Context) ending {
 	o.phase(phaseRollback)
 	text, err := o.compensate(after)
 	if err != nil {
+		o.stuck = fmt.Sprintf("it was stopped, and what was ordered could not be taken back: %v", err)
 		reason := fmt.Sprintf("stopped by a person, and what was ordered could not be taken back: %v", err)
 		o.step(after, "compensation failed", reason)
 		return ending{outcome: models.OutcomeFailed, reason: reason}
@@ -123,47 +138,12 @@ func (o *operation) interruption(ctx, after workflow.Context) ending {
 	return ending{outcome: models.OutcomeCancelled, reason: "stopped by a person; " + text}
 }
 
-// preflight looks before anything is changed; nil means go.
-func (o *operation) preflight(ctx workflow.Context) *ending {
-	o.phase(phasePreflight)
-	in := activities.PreflightInput{
-		Service: o.in.Service, Target: o.decision.ToReplicas,
-		Expected:  append([]int{o.decision.FromReplicas}, o.in.Expected...),
-		ExpiresAt: o.decision.ExpiresAt,
-	}
-	var res activities.PreflightResult
-	budget := max(o.decision.ExpiresAt.Sub(workflow.Now(ctx)), time.Second) + recordBudget
-	err := workflow.ExecuteActivity(within(ctx, effectAttempt, budget), operator.Preflight, in).Get(ctx, &res)
-	switch {
-	case ctx.Err() != nil:
-		return &ending{interrupted: true}
-	case err != nil && definite(err):
-		return &ending{outcome: models.OutcomeRefused, reason: "the state before the change could not be read: " + cause(err)}
-	case err != nil:
-		return &ending{outcome: models.OutcomeExpired, reason: "the state before the change could not be read in time, nothing was changed: " + cause(err)}
-	case res.Outcome != models.OutcomeOpen:
-		if res.Replicas.Service != "" || res.Replicas.Spec > 0 {
-			o.saw(res.Replicas)
-		}
-		o.step(ctx, phasePreflight, res.Reason)
-		return &ending{outcome: res.Outcome, reason: res.Reason}
-	}
-	o.saw(res.Replicas)
-	o.found = res.Replicas.Spec
-	o.before, o.progress.Evidence.Baseline = res.Baseline, res.Baseline
-	if len(o.baseline) == 0 {
-		o.baseline = res.Replicas.IDs()
-	}
-	o.step(ctx, phasePreflight, fmt.Sprintf("%d replicas ordered, %d ready", res.Replicas.Spec, res.Replicas.Ready))
-	return nil
-}
-
 // order asks the actuator for a spec. Its compensation is registered before. An answer
 // that got lost is looked for: only what is known to be refused is called refused.
 func (o *operation) order(ctx workflow.Context, wave, target int) *ending {
 	o.phase(phaseOrder)
 	o.progress.Wave = wave + 1
-	notAfter := o.decision.ExpiresAt
+	notAfter := o.expires
 	if wave > 0 {
 		notAfter = o.deadline
 	}
@@ -236,7 +216,7 @@ func (o *operation) look(ctx workflow.Context) (models.ReplicaSet, bool) {
 
 func (o *operation) saw(set models.ReplicaSet) {
 	spec := set.Spec
-	o.spec = &spec
+	o.spec, o.ready = &spec, set.Ready
 }
 
 // known is the spec as last observed, or the one that the decision was made at.
@@ -250,7 +230,11 @@ func (o *operation) known() int {
 // close records the outcome, however long that takes.
 func (o *operation) close(ctx workflow.Context, end ending) {
 	o.phase(phaseRecord)
+	if end.outcome == models.OutcomeFailed {
+		o.flag(ctx, "operation_failed", models.FlagPage, end.reason)
+	}
 	o.progress.Outcome, o.progress.Reason = end.outcome, end.reason
+	o.conclude(ctx, end)
 	o.step(ctx, string(end.outcome), end.reason)
 	evidence := o.progress.Evidence
 	report := models.OutcomeReport{
@@ -265,14 +249,18 @@ func (o *operation) close(ctx workflow.Context, end ending) {
 	if err := workflow.ExecuteActivity(untilDone(ctx), recorder.CloseDecision, in).Get(ctx, nil); err != nil {
 		workflow.GetLogger(ctx).Error("the outcome could not be recorded", "decision", o.decision.ID, "outcome", end.outcome, "error", err)
 	}
-	if err := workflow.UpsertTypedSearchAttributes(ctx, SearchAttributeOutcome().ValueSet(string(end.outcome))); err != nil {
+	found := []temporal.SearchAttributeUpdate{SearchAttributeOutcome().ValueSet(string(end.outcome))}
+	if severity := o.severity(); severity != "" {
+		found = append(found, SearchAttributeSeverity().ValueSet(severity))
+	}
+	if err := workflow.UpsertTypedSearchAttributes(ctx, found...); err != nil {
 		workflow.GetLogger(ctx).Warn("the outcome is not searchable", "error", err)
 	}
 }
 
 // report tells the autoscaler; it may be gone, and finds the outcome in the row too.
 func (o *operation) report(ctx workflow.Context, end ending) {
-	msg := OperationFinished{DecisionID: o.decision.ID, Outcome: end.outcome, Spec: o.known(), Baseline: o.in.Baseline}
+	msg := OperationFinished{DecisionID: o.decision.ID, Outcome: end.outcome, Spec: o.known(), Baseline: o.in.Baseline, Cause: o.cause, Stuck: o.stuck, DeclinedBy: o.declinedBy}
 	if end.outcome == models.OutcomeSuperseded {
 		msg.BaselineReplicas = o.baseline
 	}
@@ -291,26 +279,4 @@ func (o *operation) step(ctx workflow.Context, name, text string) {
 // left is the time that the operation still has.
 func (o *operation) left(ctx workflow.Context) time.Duration {
 	return max(0, o.deadline.Sub(workflow.Now(ctx)))
-}
-
-// definite says whether an error is an answer: the effect did not happen and will not.
-func definite(err error) bool {
-	return slices.Contains([]models.Kind{
-		models.KindInvalid, models.KindNotFound, models.KindConflict, models.KindExpired,
-		models.KindForbidden, models.KindUnauthorised, models.KindTooLarge,
-	}, activities.KindOf(err))
-}
-
-// cause is what an activity's error says, without the layers that name workers and
-// activities.
-func cause(err error) string {
-	var app *temporal.ApplicationError
-	if errors.As(err, &app) {
-		return app.Message()
-	}
-	var timeout *temporal.TimeoutError
-	if errors.As(err, &timeout) {
-		return "no answer in time"
-	}
-	return err.Error()
 }

@@ -1,12 +1,15 @@
 package workflows
 
 import (
+	"errors"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/wedsync/scalability/activities"
+	"github.com/wedsync/scalability/models"
 )
 
 // Typed references to the activities: they name them and are never called.
@@ -80,4 +83,28 @@ func local(ctx workflow.Context) workflow.Context {
 		ScheduleToCloseTimeout: decideBudget,
 		RetryPolicy:            &temporal.RetryPolicy{MaximumAttempts: 3},
 	})
+}
+
+func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
+
+// definite says whether an error is an answer: the effect did not happen and will not.
+func definite(err error) bool {
+	return slices.Contains([]models.Kind{
+		models.KindInvalid, models.KindNotFound, models.KindConflict, models.KindExpired,
+		models.KindForbidden, models.KindUnauthorised, models.KindTooLarge,
+	}, activities.KindOf(err))
+}
+
+// cause is what an activity's error says, without the layers that name workers and
+// activities.
+func cause(err error) string {
+	var app *temporal.ApplicationError
+	if errors.As(err, &app) {
+		return app.Message()
+	}
+	var timeout *temporal.TimeoutError
+	if errors.As(err, &timeout) {
+		return "no answer in time"
+	}
+	return err.Error()
 }

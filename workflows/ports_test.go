@@ -20,7 +20,8 @@ type plant struct {
 	keys      map[string]int
 	load      float64
 	crash     bool
-	sick      bool // the service fails requests when it has fewer replicas than it began with
+	never     map[int]bool // replicas that never start, by the number they are made with
+	sick      bool         // the service fails requests when it has fewer replicas than it began with
 	began     int
 	quiet     bool // no requests arrive
 	decisions map[string]models.Decision
@@ -61,6 +62,9 @@ func (p *plant) resize(n int, victims []string) {
 		r := models.Replica{ID: fmt.Sprintf("replica-%d", p.made), Phase: models.ReplicaReady, OrderedAt: now, ReadyAt: &now}
 		if p.crash {
 			r.Phase, r.ReadyAt = models.ReplicaCrashing, nil
+		}
+		if p.never[p.made] {
+			r.Phase, r.ReadyAt = models.ReplicaPending, nil
 		}
 		p.set.Replicas = append(p.set.Replicas, r)
 	}
@@ -124,6 +128,9 @@ func (p *plant) Measure(_ context.Context, req models.MeasureRequest) (models.Me
 		if r.Phase == models.ReplicaCrashing {
 			m.Crashing++
 			m.Unhealthy = append(m.Unhealthy, r.ID)
+			continue
+		}
+		if r.Phase != models.ReplicaReady {
 			continue
 		}
 		c := &m.New

@@ -45,6 +45,8 @@ type scenario struct {
 	c     client.Client
 	queue string
 	plant *plant
+
+	approval int // seconds that a change waits for a person
 }
 
 func newScenario(t *testing.T, p *plant) *scenario {
@@ -82,7 +84,7 @@ func (s *scenario) operation(to int, class models.Class) client.WorkflowRun {
 		ID: "scale/recorded/" + id, TaskQueue: s.queue, Memo: map[string]any{workflows.MemoSentence: d.Sentence},
 		TypedSearchAttributes: temporal.NewSearchAttributes(
 			workflows.SearchAttributeService().ValueSet("api"), workflows.SearchAttributeOutcome().ValueSet(workflows.OutcomeAttributeOpen)),
-	}, typ, workflows.OperationInput{Decision: d, Service: s.plant.service, Baseline: spec})
+	}, typ, workflows.OperationInput{Decision: d, Service: s.plant.service, Baseline: spec, ApprovalSeconds: s.approval})
 	require.NoError(s.t, err)
 	return run
 }
@@ -209,6 +211,59 @@ func TestRecordHistories(t *testing.T) {
 			assert.Equal(t, 6, pl.set.Spec)
 			s.keep("scaledown-undone", run.GetID(), run.GetRunID())
 		},
+		"scaleup-partial": func(t *testing.T) {
+			pl := newPlant(2, 100)
+			pl.never = map[int]bool{8: true, 9: true, 10: true} // one of the wave, and both that take its place
+			s := newScenario(t, pl)
+			run := s.operation(8, models.ClassReactive)
+			p := s.ends(run)
+			require.Equal(t, models.OutcomePartial, p.Outcome, p.Reason)
+			assert.Equal(t, 7, pl.set.Spec, "what never came is given up")
+			assert.Equal(t, 7, pl.set.Ready)
+			s.keep("scaleup-partial", run.GetID(), run.GetRunID())
+		},
+		"scaleup-again": func(t *testing.T) {
+			pl := newPlant(2, 100)
+			pl.never = map[int]bool{5: true}
+			s := newScenario(t, pl)
+			run := s.operation(8, models.ClassReactive)
+			p := s.ends(run)
+			require.Equal(t, models.OutcomeVerified, p.Outcome, p.Reason)
+			assert.Equal(t, 8, pl.set.Ready, "another one came in its place")
+			s.keep("scaleup-again", run.GetID(), run.GetRunID())
+		},
+		"scaledown-approved": func(t *testing.T) {
+			s := newScenario(t, newPlant(16, 100))
+			run := s.operation(4, models.ClassSteady)
+			s.reaches(run, "approval")
+			s.answers(run, workflows.UpdateApprove, "user:anna", "must be somebody else")
+			s.answers(run, workflows.UpdateApprove, "user:bob", "")
+			p := s.ends(run)
+			require.Equal(t, models.OutcomeVerified, p.Outcome, p.Reason)
+			assert.Equal(t, 4, s.plant.set.Spec)
+			assert.Equal(t, "user:bob", p.Evidence.Approval.Actor)
+			s.keep("scaledown-approved", run.GetID(), run.GetRunID())
+		},
+		"scaledown-rejected": func(t *testing.T) {
+			s := newScenario(t, newPlant(16, 100))
+			run := s.operation(4, models.ClassSteady)
+			s.reaches(run, "approval")
+			s.answers(run, workflows.UpdateReject, "user:bob", "")
+			p := s.ends(run)
+			require.Equal(t, models.OutcomeRefused, p.Outcome, p.Reason)
+			assert.Equal(t, 16, s.plant.set.Spec)
+			assert.Zero(t, s.plant.orders, "everything is as it was")
+			s.keep("scaledown-rejected", run.GetID(), run.GetRunID())
+		},
+		"scaledown-unanswered": func(t *testing.T) {
+			s := newScenario(t, newPlant(16, 100))
+			s.approval = 1
+			run := s.operation(4, models.ClassSteady)
+			p := s.ends(run)
+			require.Equal(t, models.OutcomeExpired, p.Outcome, p.Reason)
+			assert.Zero(t, s.plant.orders, "everything is as it was")
+			s.keep("scaledown-unanswered", run.GetID(), run.GetRunID())
+		},
 		"maintenance": recordMaintenance,
 		"autoscale":   recordAutoscale,
 	} {
@@ -226,6 +281,25 @@ func (s *scenario) reaches(run client.WorkflowRun, phase string) {
 		var p workflows.OperationProgress
 		return err == nil && v.Get(&p) == nil && p.Phase == phase
 	})
+}
+
+// answers gives a person's answer; refused is part of why it does not count, "" when it does.
+func (s *scenario) answers(run client.WorkflowRun, update, actor, refused string) {
+	s.t.Helper()
+	h, err := s.c.UpdateWorkflow(s.t.Context(), client.UpdateWorkflowOptions{
+		WorkflowID: run.GetID(), RunID: run.GetRunID(), UpdateName: update, WaitForStage: client.WorkflowUpdateStageCompleted,
+		Args: []any{workflows.ApprovalRequest{Actor: actor, Reason: "I looked at it"}},
+	})
+	var a workflows.ApprovalAnswer
+	if err == nil {
+		err = h.Get(s.t.Context(), &a)
+	}
+	if refused != "" {
+		require.ErrorContains(s.t, err, refused)
+		return
+	}
+	require.NoError(s.t, err)
+	assert.Contains(s.t, a.Text, actor)
 }
 
 func recordMaintenance(t *testing.T) {

@@ -31,7 +31,8 @@ func TestReplayHistories(t *testing.T) {
 	require.NotEmpty(t, files, "no histories: run make histories on the version that is in use")
 	for _, kind := range []string{
 		"autoscale-1", "autoscale-2", "scaleup-verified", "scaleup-rolledback", "scaleup-held", "scaleup-cancelled", "scaleup-superseded",
-		"scaledown-verified", "scaledown-undone", "maintenance-partitions", "maintenance-reconcile",
+		"scaleup-partial", "scaleup-again",
+		"scaledown-verified", "scaledown-undone", "scaledown-approved", "scaledown-rejected", "scaledown-unanswered", "maintenance-partitions", "maintenance-reconcile",
 	} {
 		assert.Contains(t, files, filepath.Join(histories, kind+".json"), "each end of each workflow is replayed")
 	}

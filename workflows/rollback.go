@@ -9,6 +9,7 @@ import (
 
 	"github.com/wedsync/scalability/activities"
 	"github.com/wedsync/scalability/models"
+	"github.com/wedsync/scalability/policies/verification"
 )
 
 // undoAttempts is how often a compensation is planned again because the spec moved
@@ -24,7 +25,7 @@ func (o *operation) takeBack(ctx workflow.Context) (string, error) {
 	var errs error
 	for attempt := 1; attempt <= undoAttempts; attempt++ {
 		var p activities.RollbackPlan
-		in := activities.RollbackInput{Service: o.in.Service, BaselineSpec: o.in.Baseline, Baseline: o.baseline, Unhealthy: o.unhealthy()}
+		in := activities.RollbackInput{Service: o.in.Service, BaselineSpec: o.in.Baseline, Baseline: o.baseline, Unhealthy: o.unhealthy(), Cause: o.cause}
 		if err := workflow.ExecuteActivity(within(ctx, effectAttempt, undoBudget), operator.PlanRollback, in).Get(ctx, &p); err != nil {
 			o.spec = nil
 			return "", errors.Join(errs, errors.New(cause(err)))
@@ -123,4 +124,25 @@ func (o *operation) unhealthy() []string {
 		return nil
 	}
 	return ms[len(ms)-1].Unhealthy
+}
+
+// restoreMeasurements say whether a service is as before the change that was taken back.
+const restoreMeasurements = 3
+
+// restored measures after a rollback. What cannot be measured or compared is not held
+// against it: the spec was read back.
+func (o *operation) restored(ctx workflow.Context) verification.Result {
+	var ms []models.Measurement
+	for range restoreMeasurements {
+		if workflow.Sleep(ctx, o.interval()) != nil {
+			break
+		}
+		if m, ok := o.measure(ctx, o.interval()); ok {
+			ms = append(ms, m)
+		}
+	}
+	res := verification.JudgeRestored(verification.RestoredInputs{Baseline: o.before, Measurements: ms, Ready: min(o.known(), o.served)})
+	o.progress.Evidence.Checks = append(o.progress.Evidence.Checks, res.Checks...)
+	o.step(ctx, phaseRollback, res.Reason)
+	return res
 }

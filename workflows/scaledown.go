@@ -9,8 +9,12 @@ import (
 )
 
 // shrinkMeasurements make the verdict over a scale-in: it is small, and undone at the
-// first breach.
-const shrinkMeasurements = 2
+// first breach. Each is twice as long as one of growth: less is seen of what is missing
+// than of what is new.
+const (
+	shrinkMeasurements = 2
+	shrinkIntervals    = 2
+)
 
 // ScaleDown removes capacity in one wave and orders it again when the service is worse
 // without it.
@@ -21,7 +25,7 @@ func ScaleDown(ctx workflow.Context, in OperationInput) (OperationProgress, erro
 
 // shrink is the story of a scale-in.
 func (o *operation) shrink(ctx workflow.Context) ending {
-	if end := o.preflight(ctx); end != nil {
+	if end := o.admit(ctx); end != nil {
 		return *end
 	}
 	target := o.decision.ToReplicas

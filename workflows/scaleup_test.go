@@ -65,7 +65,7 @@ func TestTooLittleTrafficIsExtendedOnceAndThenHeld(t *testing.T) {
 	}
 	p := s.up(s.input(8, models.ClassReactive))
 	assert.Equal(t, models.OutcomeHeld, p.Outcome)
-	assert.Len(t, s.did("measure"), 10, "one extension")
+	assert.Len(t, s.did("measure"), 5+8, "one extension of 120 s")
 	assert.Equal(t, 8, s.spec)
 	assert.Empty(t, s.did("plan rollback"))
 	assert.Contains(t, steps(p), "extended")
@@ -81,7 +81,7 @@ func TestTrafficThatComesInTheExtensionVerifies(t *testing.T) {
 	}
 	p := s.up(s.input(8, models.ClassReactive))
 	assert.Equal(t, models.OutcomeVerified, p.Outcome, p.Reason)
-	assert.Len(t, s.did("measure"), 10)
+	assert.Len(t, s.did("measure"), 5+8)
 }
 
 func TestCrashingReplicasAreJudgedAtOnceAndTakenBack(t *testing.T) {
@@ -92,8 +92,8 @@ func TestCrashingReplicasAreJudgedAtOnceAndTakenBack(t *testing.T) {
 	assert.Equal(t, []string{
 		"preflight 8 from [4]", "order 4→8 d1/wave-1 until +60s", "await 8: 4 ready", "measure +0s",
 		"plan rollback 8→5", "order 8→5 d1/undo-1 no expiry", "await 5: 4 ready",
-		"close rolled_back", "tell rolled_back",
-	}, s.effects, "no soak, and never below the need")
+		"measure +15s", "measure +30s", "measure +45s", "close rolled_back", "tell rolled_back",
+	}, s.effects, "no soak, and never below the need, and measured afterwards")
 	assert.Equal(t, models.VerdictRollback, p.Evidence.Verdict)
 	assert.Contains(t, p.Reason, "crash")
 	assert.Equal(t, 5, *s.closed.Report.FinalReplicas)
@@ -115,7 +115,7 @@ func TestReplicasThatNeverStartAreTakenBack(t *testing.T) {
 	p := s.up(s.input(8, models.ClassReactive))
 	assert.Equal(t, models.OutcomeRolledBack, p.Outcome)
 	assert.Contains(t, p.Reason, "not ready")
-	assert.Len(t, s.did("measure"), 1)
+	assert.Len(t, s.did("measure"), 1+3)
 	assert.Equal(t, 4, s.spec)
 }
 
@@ -139,11 +139,12 @@ func TestSickReplicasAreTakenBackBeforeAllMeasurementsAreTaken(t *testing.T) {
 				return m
 			}
 			p := s.up(s.input(8, models.ClassReactive))
-			assert.Len(t, s.did("measure"), c.taken)
 			if c.errors == 0 {
+				assert.Len(t, s.did("measure"), c.taken)
 				assert.Equal(t, models.OutcomeVerified, p.Outcome)
 				return
 			}
+			assert.Len(t, s.did("measure"), c.taken+3, "and three after it was taken back")
 			assert.Equal(t, models.OutcomeRolledBack, p.Outcome)
 			assert.Equal(t, []string{"plan rollback 8→4"}, s.did("plan rollback"))
 		})

@@ -44,6 +44,8 @@ type stage struct {
 	closed     *activities.CloseInput
 	told       *workflows.OperationFinished
 	preflight  *activities.PreflightResult
+	probe      func(models.ProbeRequest) bool
+	busy       func(in activities.PreflightInput, n int) string // what the nth preflight has to wait for
 }
 
 func newStage(t *testing.T, spec int) *stage {
@@ -86,6 +88,12 @@ func (s *stage) play() {
 	s.env.OnActivity("Order", mock.Anything, mock.Anything).Return(s.doOrder).Maybe()
 	s.env.OnActivity("AwaitReady", mock.Anything, mock.Anything).Return(s.doAwait).Maybe()
 	s.env.OnActivity("Measure", mock.Anything, mock.Anything).Return(s.doMeasure).Maybe()
+	if s.probe == nil {
+		s.probe = func(models.ProbeRequest) bool { return false }
+	}
+	s.env.OnActivity("Probe", mock.Anything, mock.Anything).Return(func(_ context.Context, req models.ProbeRequest) (activities.ProbeResult, error) {
+		return activities.ProbeResult{Sent: s.probe(req)}, nil
+	}).Maybe()
 	s.env.OnActivity("PlanRollback", mock.Anything, mock.Anything).Return(s.doPlan).Maybe()
 	s.env.OnActivity("CloseDecision", mock.Anything, mock.Anything).Return(s.doClose)
 	s.env.OnSignalExternalWorkflow(mock.Anything, "autoscale/api", "", workflows.SignalOperationFinished, mock.Anything).Return(
@@ -157,8 +165,14 @@ func (s *stage) doPreflight(_ context.Context, in activities.PreflightInput) (ac
 	if s.preflight != nil {
 		return *s.preflight, nil
 	}
-	m := s.measurement(nil)
-	return activities.PreflightResult{Replicas: s.set(), Baseline: &m}, nil
+	if s.busy != nil {
+		if why := s.busy(in, s.counts["Preflight"]); why != "" {
+			return activities.PreflightResult{Busy: why}, nil
+		}
+	}
+	m, set := s.measurement(nil), s.set()
+	before := &models.Standing{At: s.env.Now(), Spec: set.Spec, Ready: set.Ready, CostPerHour: float64(set.Spec) * s.service.CostPerReplicaHour}
+	return activities.PreflightResult{Replicas: set, Baseline: &m, Before: before}, nil
 }
 
 func (s *stage) doOrder(_ context.Context, req models.ApplyRequest) (models.ApplyResult, error) {
@@ -189,7 +203,11 @@ func (s *stage) doAwait(_ context.Context, in activities.AwaitInput) (activities
 		return activities.AwaitResult{}, err
 	}
 	set := s.set()
-	res := activities.AwaitResult{Replicas: set, Ready: set.Spec == in.Spec && set.Ready == in.Spec}
+	enough := in.Spec
+	if in.Enough > 0 {
+		enough = in.Enough
+	}
+	res := activities.AwaitResult{Replicas: set, Ready: set.Spec == in.Spec && set.Ready >= enough}
 	if s.crash && set.Spec > len(s.old) {
 		res.Crashing = set.Spec - len(s.old)
 	}

@@ -28,6 +28,15 @@ type AutoscaleState struct {
 	Seen Capacity `json:"seen"`
 	// Told is the direction of the sentence in the memo.
 	Told models.Direction `json:"told"`
+
+	// What changes that went wrong left behind; a resume lifts it.
+	Quarantine *Quarantine `json:"quarantine,omitempty"` // growth waits
+	Frozen     *Frozen     `json:"frozen,omitempty"`     // nothing is changed
+	Declined   *Declined   `json:"declined,omitempty"`   // a person said no: no scale-in
+	// Template is what new replicas are made from, as it was last seen.
+	Template string `json:"template,omitempty"`
+	// WaryUntil is until when a scale-in waits twice as long: one did harm.
+	WaryUntil *time.Time `json:"waryUntil,omitempty"`
 }
 
 // Capacity is a service's replicas in numbers.
@@ -59,12 +68,16 @@ type OperationInput struct {
 	// Expected are the specs that the change may start from besides the decision's
 	// own: those that a superseded operation may have left.
 	Expected []int `json:"expected,omitempty"`
+	// ApprovalSeconds is how long it waits for a person who has to agree; 0: 15 min.
+	ApprovalSeconds int `json:"approvalSeconds,omitempty"`
+	// Ceremony is when the next guests come; waves are done 20 min before.
+	Ceremony *time.Time `json:"ceremony,omitempty"`
 }
 
 // OperationProgress answers the state query of ScaleUp and ScaleDown.
 type OperationProgress struct {
 	DecisionID string          `json:"decisionId"`
-	Phase      string          `json:"phase"` // preflight, order, ready, soak, measure, rollback, record, done
+	Phase      string          `json:"phase"` // approval, preflight, order, ready, soak, measure, rollback, record, done
 	Wave       int             `json:"wave"`
 	Target     int             `json:"target"`
 	Outcome    models.Outcome  `json:"outcome"`
@@ -78,6 +91,10 @@ func (s AutoscaleState) clone() AutoscaleState {
 	if s.Operation != nil {
 		op := *s.Operation
 		s.Operation = &op
+	}
+	if s.Quarantine != nil {
+		q := *s.Quarantine
+		s.Quarantine = &q
 	}
 	return s
 }

@@ -15,43 +15,66 @@ import (
 // judge is a verdict over measurements.
 type judge func([]models.Measurement) verification.Result
 
+const (
+	// extension is how many measurements one extension has: 120 s of the default ones.
+	extension = 8
+	// errorsInARow end a round: what cannot be measured is not measured by more attempts.
+	errorsInARow = 4
+	// softFactor times the 95th percentile of the start-up time, a wave is late.
+	softFactor = 1.5
+	// alternates is how often what did not start is ordered again.
+	alternates = 2
+	// longestWindow bounds what an actuator is asked to remember.
+	longestWindow = 120 * time.Second
+	// probeRPS is offered to new replicas that too few people use.
+	probeRPS = 10.0
+)
+
 // verify waits until a wave is ready, lets it soak, measures and judges it. Replicas that
 // crash or never start are judged at once. The last wave has one extension when there
-// was too little to judge by.
+// was too little to judge by, with synthetic requests where something can send them.
 func (o *operation) verify(ctx workflow.Context, target int, last bool) (verification.Result, *ending) {
 	verdict := func(ms []models.Measurement) verification.Result {
 		return verification.Judge(verification.Inputs{
 			Service: o.in.Service, Baseline: o.before, Measurements: ms,
-			Expected: target, Added: target - o.in.Baseline,
+			Expected: target, Added: target - o.in.Baseline, Lame: o.lame, WeddingDay: o.weddingDay(),
 		})
 	}
-	rounds := 1
+	t := trial{target: target, serving: target - o.lame, added: target - o.in.Baseline, count: max(1, o.policy.Measurements), interval: o.interval(), judge: verdict}
 	if last {
-		rounds = 2
+		t.extension = extension
 	}
-	return o.evidence(ctx, trial{target: target, count: max(1, o.policy.Measurements), rounds: rounds, judge: verdict})
+	return o.evidence(ctx, t)
 }
 
 // verifyShrink judges what a scale-in left behind.
 func (o *operation) verifyShrink(ctx workflow.Context, target int) (verification.Result, *ending) {
+	serving := min(target, o.served)
 	verdict := func(ms []models.Measurement) verification.Result {
-		return verification.JudgeShrink(verification.ShrinkInputs{Service: o.in.Service, Baseline: o.before, Measurements: ms, Expected: target})
+		return verification.JudgeShrink(verification.ShrinkInputs{Service: o.in.Service, Baseline: o.before, Measurements: ms, Expected: serving})
 	}
-	return o.evidence(ctx, trial{target: target, count: shrinkMeasurements, rounds: 1, judge: verdict, strict: true})
+	return o.evidence(ctx, trial{target: target, serving: serving, count: shrinkMeasurements, interval: shrinkIntervals * o.interval(), judge: verdict, strict: true})
 }
 
 // trial is how one wave is tried.
 type trial struct {
-	target int
-	count  int // measurements of a round
-	rounds int
-	judge  judge
-	strict bool // the first breach ends it
+	target    int
+	serving   int // of the target that are to be ready: what did not serve before need not
+	added     int // new replicas in all; 0: of a scale-in
+	count     int // measurements of the first round
+	extension int // of a second one, when the first says too little
+	interval  time.Duration
+	judge     judge
+	strict    bool // the first breach ends it
+}
+
+func (o *operation) interval() time.Duration {
+	return max(time.Second, seconds(o.policy.MeasurementIntervalSeconds))
 }
 
 // evidence carries out a trial; an ending other than nil ends the operation.
 func (o *operation) evidence(ctx workflow.Context, t trial) (verification.Result, *ending) {
-	ready, end := o.awaitReady(ctx, t.target)
+	ready, end := o.awaitReady(ctx, t)
 	if end != nil {
 		return verification.Result{}, end
 	}
@@ -63,25 +86,43 @@ func (o *operation) evidence(ctx workflow.Context, t trial) (verification.Result
 		return verification.Result{}, &ending{interrupted: true}
 	}
 	o.phase(phaseMeasure)
-	var ms []models.Measurement
-	res := t.judge(nil)
-	for round := 0; round < t.rounds && res.Verdict == models.VerdictHold; round++ {
-		if round > 0 {
-			o.step(ctx, "extended", res.Reason)
+	ms, res, end := o.round(ctx, t, t.count, nil)
+	if end == nil && res.Verdict == models.VerdictHold && t.extension > 0 {
+		o.step(ctx, "extended", res.Reason)
+		if len(ms) > 0 {
+			o.probe(ctx, t)
 		}
-		if ms, res, end = o.round(ctx, t, ms); end != nil {
-			return res, end
-		}
+		_, res, end = o.round(ctx, t, t.extension, ms)
+	}
+	if end != nil {
+		return res, end
 	}
 	o.judged(ctx, res)
 	return res, nil
+}
+
+// probe sends synthetic requests to the new replicas for the time of the extension.
+func (o *operation) probe(ctx workflow.Context, t trial) {
+	req := models.ProbeRequest{
+		Service: o.in.Service.Name, Baseline: o.baseline, RPS: probeRPS,
+		Seconds: int((time.Duration(t.extension) * t.interval).Seconds()),
+	}
+	var res activities.ProbeResult
+	err := workflow.ExecuteActivity(within(ctx, effectAttempt, measureBudget), operator.Probe, req).Get(ctx, &res)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		o.step(ctx, phaseMeasure, "no synthetic requests: "+cause(err))
+	case res.Sent:
+		o.step(ctx, phaseMeasure, fmt.Sprintf("%.0f synthetic requests/s are sent to the new replicas", probeRPS))
+	}
 }
 
 // judgeAtOnce judges replicas that crash or did not start by one measurement, without
 // waiting for traffic.
 func (o *operation) judgeAtOnce(ctx workflow.Context, t trial) (verification.Result, *ending) {
 	o.phase(phaseMeasure)
-	m, ok := o.measure(ctx)
+	m, ok := o.measure(ctx, t.interval)
 	switch {
 	case ctx.Err() != nil:
 		return verification.Result{}, &ending{interrupted: true}
@@ -96,24 +137,29 @@ func (o *operation) judgeAtOnce(ctx workflow.Context, t trial) (verification.Res
 }
 
 // round takes one round of measurements and judges all there are. It ends early when the
-// verdict cannot change, and at the operation's deadline.
-func (o *operation) round(ctx workflow.Context, t trial, ms []models.Measurement) ([]models.Measurement, verification.Result, *ending) {
-	interval := max(time.Second, seconds(o.policy.MeasurementIntervalSeconds))
-	for range t.count {
-		if o.left(ctx) < interval {
+// verdict cannot change, when nothing can be measured, and at the operation's deadline.
+func (o *operation) round(ctx workflow.Context, t trial, count int, ms []models.Measurement) ([]models.Measurement, verification.Result, *ending) {
+	failed := 0
+	for range count {
+		if o.left(ctx) < t.interval {
 			o.step(ctx, phaseMeasure, "the operation's time is over")
 			break
 		}
-		if err := workflow.Sleep(ctx, interval); err != nil {
+		if err := workflow.Sleep(ctx, t.interval); err != nil {
 			return ms, verification.Result{}, &ending{interrupted: true}
 		}
-		m, ok := o.measure(ctx)
+		m, ok := o.measure(ctx, t.interval)
 		if ctx.Err() != nil {
 			return ms, verification.Result{}, &ending{interrupted: true}
 		}
 		if !ok {
+			if failed++; failed == errorsInARow {
+				o.step(ctx, phaseMeasure, fmt.Sprintf("%d measurements in a row could not be taken", failed))
+				break
+			}
 			continue
 		}
+		failed = 0
 		ms = append(ms, m)
 		if res := t.judge(ms); conclusive(res, t.strict || len(ms) > 1) {
 			return ms, res, nil
@@ -133,34 +179,145 @@ func conclusive(res verification.Result, several bool) bool {
 
 // awaitReady waits until the spec is ready. False: a new replica crashes, or the wave did
 // not start in time. Replicas that cannot be read are judged by measurement.
-func (o *operation) awaitReady(ctx workflow.Context, target int) (bool, *ending) {
+//
+//	until 1.5 × S95    all of the wave
+//	then               enough of it (95 % of more than ten) is ready: go on
+//	else from 80 %     what did not start is ordered again, twice at most: go on
+//	else               until the hard deadline for enough of it
+func (o *operation) awaitReady(ctx workflow.Context, t trial) (bool, *ending) {
 	o.phase(phaseReady)
-	left := min(seconds(o.policy.ReadyDeadlineSeconds), o.left(ctx))
-	in := activities.AwaitInput{
-		Service: o.in.Service.Name, Spec: target, Baseline: o.baseline,
-		Deadline: workflow.Now(ctx).Add(left),
+	hard := min(seconds(o.policy.ReadyDeadlineSeconds), o.left(ctx))
+	soft := hard
+	if t.added > 0 {
+		soft = min(o.soft(), hard)
 	}
-	var res activities.AwaitResult
-	err := workflow.ExecuteActivity(waiting(ctx, left), operator.AwaitReady, in).Get(ctx, &res)
+	res, known, end := o.awaits(ctx, t.target, t.serving, soft)
+	missing := t.serving - res.Replicas.Ready
 	switch {
-	case ctx.Err() != nil:
-		return false, &ending{interrupted: true}
-	case err != nil:
-		o.step(ctx, phaseReady, "the replicas could not be read: "+cause(err))
+	case end != nil:
+		return false, end
+	case !known || res.Ready:
+		return true, nil
+	case res.Crashing > 0 || t.added == 0:
+		return false, nil
+	case missing <= t.added-verification.Enough(t.added):
+		o.step(ctx, phaseReady, "that is enough; the rest is late")
+		return true, nil
+	case verification.Partial(t.added, missing):
+		return o.again(ctx, t, res.Replicas)
+	case hard == soft:
+		return false, nil
+	}
+	o.step(ctx, phaseReady, fmt.Sprintf("%d replicas are late, they are waited for until %s", missing, clock(workflow.Now(ctx).Add(hard-soft))))
+	res, known, end = o.awaits(ctx, t.target, t.serving-t.added+verification.Enough(t.added), min(hard-soft, o.left(ctx)))
+	switch {
+	case end != nil:
+		return false, end
+	case !known || res.Ready:
 		return true, nil
 	}
+	// In part it is judged like any other: what came up serves or does not.
+	return res.Crashing == 0 && verification.Partial(t.added, t.serving-res.Replicas.Ready), nil
+}
+
+// soft is the time by which a replica has usually started.
+func (o *operation) soft() time.Duration {
+	return max(time.Second, time.Duration(softFactor*o.in.Service.StartupP95Seconds*float64(time.Second)))
+}
+
+// awaits waits until enough of a spec are ready. Not known: the replicas could not be read.
+func (o *operation) awaits(ctx workflow.Context, spec, enough int, patience time.Duration) (activities.AwaitResult, bool, *ending) {
+	in := activities.AwaitInput{
+		Service: o.in.Service.Name, Spec: spec, Enough: enough, Baseline: o.baseline,
+		Deadline: workflow.Now(ctx).Add(patience),
+	}
+	var res activities.AwaitResult
+	err := workflow.ExecuteActivity(waiting(ctx, patience), operator.AwaitReady, in).Get(ctx, &res)
+	switch {
+	case ctx.Err() != nil:
+		return res, false, &ending{interrupted: true}
+	case err != nil:
+		o.step(ctx, phaseReady, "the replicas could not be read: "+cause(err))
+		return res, false, nil
+	}
 	o.saw(res.Replicas)
-	text := fmt.Sprintf("%d of %d replicas are ready", res.Replicas.Ready, target)
+	text := fmt.Sprintf("%d of %d replicas are ready", res.Replicas.Ready, spec)
 	if res.Crashing > 0 {
 		text += fmt.Sprintf(", %d crash", res.Crashing)
 	}
 	o.step(ctx, phaseReady, text)
-	return res.Ready, nil
+	return res, true, nil
+}
+
+// again orders anew what did not start, in another pool where the actuator has one: first
+// as many more, then as many fewer of those that never came, so that the spec does not
+// fall below the wave on the way. What still does not come is judged as a part.
+func (o *operation) again(ctx workflow.Context, t trial, set models.ReplicaSet) (bool, *ending) {
+	for n := 1; n <= alternates && o.left(ctx) > o.soft(); n++ {
+		late := absent(set, func(id string) bool { return !slices.Contains(o.baseline, id) })
+		more := t.target + len(late)
+		o.step(ctx, "again", fmt.Sprintf("%d replicas did not start and are ordered again (%d of %d)", len(late), n, alternates))
+		if most := o.in.Service.AbsoluteMaxReplicas; more > most {
+			o.step(ctx, "again", fmt.Sprintf("there is no room for them: %d is the safety maximum", most))
+			break
+		}
+		if end, ok := o.reorder(ctx, fmt.Sprintf("again-%d", n), more, nil); end != nil || !ok {
+			return true, end
+		}
+		res, _, end := o.awaits(ctx, more, t.serving, min(o.soft(), o.left(ctx)))
+		if end != nil {
+			return false, end
+		}
+		if res.Crashing > 0 {
+			return false, nil
+		}
+		if end, ok := o.reorder(ctx, fmt.Sprintf("again-%d-trim", n), t.target, late); end != nil || !ok {
+			return true, end
+		}
+		if res.Ready {
+			return true, nil
+		}
+		set, _ = o.look(ctx)
+	}
+	return true, nil
+}
+
+// reorder moves the spec by a few within a wave. Not ok: it was not taken, and what stands
+// is judged as it is.
+func (o *operation) reorder(ctx workflow.Context, key string, spec int, victims []string) (end *ending, ok bool) {
+	req := models.ApplyRequest{
+		Service: o.in.Service.Name, ExpectedSpec: o.known(), Desired: spec, Victims: victims,
+		Key: o.decision.ID + "/" + key, NotAfter: o.deadline,
+	}
+	var res models.ApplyResult
+	err := workflow.ExecuteActivity(ordering(ctx, measureBudget), operator.Order, req).Get(ctx, &res)
+	switch {
+	case ctx.Err() != nil:
+		o.spec = nil
+		return &ending{interrupted: true}, false
+	case err != nil:
+		o.step(ctx, "again", "no order: "+cause(err))
+		o.spec = nil
+		return nil, false
+	}
+	o.saw(res.Observed)
+	return nil, true
+}
+
+// absent lists the replicas of a kind that do not serve.
+func absent(set models.ReplicaSet, of func(id string) bool) []string {
+	var ids []string
+	for _, r := range set.Replicas {
+		if r.Phase != models.ReplicaReady && of(r.ID) {
+			ids = append(ids, r.ID)
+		}
+	}
+	return ids
 }
 
 // measure takes one measurement; one that cannot be taken is noted and missing.
-func (o *operation) measure(ctx workflow.Context) (models.Measurement, bool) {
-	req := models.MeasureRequest{Service: o.in.Service.Name, Baseline: o.baseline, WindowSeconds: max(1, o.policy.MeasurementIntervalSeconds)}
+func (o *operation) measure(ctx workflow.Context, window time.Duration) (models.Measurement, bool) {
+	req := models.MeasureRequest{Service: o.in.Service.Name, Baseline: o.baseline, WindowSeconds: int(min(window, longestWindow).Seconds())}
 	var m models.Measurement
 	if err := workflow.ExecuteActivity(within(ctx, effectAttempt, measureBudget), operator.Measure, req).Get(ctx, &m); err != nil {
 		if ctx.Err() == nil {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/wedsync/scalability/activities"
 	"github.com/wedsync/scalability/models"
+	"github.com/wedsync/scalability/policies/verification"
 	"github.com/wedsync/scalability/worker"
 	"github.com/wedsync/scalability/workflows"
 )
@@ -54,6 +55,11 @@ type world struct {
 	unrecorded   func(d models.Decision) error
 	states       []models.ScalingState
 	shadow       bool
+	killed       bool
+	cause        verification.Cause // of what operations come to
+	stuck        string
+	declined     string
+	undo         bool // operations leave everything as it was
 	interval     int
 }
 
@@ -107,7 +113,7 @@ func (w *world) arm(e *event) {
 // are events of the next run.
 func (w *world) run(end time.Duration) []string {
 	w.at(end, func() { w.env.CancelWorkflow() })
-	in := workflows.AutoscaleInput{Service: w.service.Name, IntervalSeconds: w.interval, ContinueEvery: w.every, Shadow: w.shadow}
+	in := workflows.AutoscaleInput{Service: w.service.Name, IntervalSeconds: w.interval, ContinueEvery: w.every, Shadow: w.shadow, KillSwitch: w.killed}
 	w.now = noon
 	for {
 		w.runs++
@@ -294,7 +300,7 @@ func (w *world) finish(id string, outcome models.Outcome) {
 	}
 	delete(w.running, id)
 	w.closed[id] = outcome
-	if outcome == models.OutcomeRolledBack {
+	if outcome == models.OutcomeRolledBack || w.undo {
 		w.spec = in.Baseline
 	}
 	spec := w.spec
@@ -303,7 +309,7 @@ func (w *world) finish(id string, outcome models.Outcome) {
 	if w.mute {
 		return
 	}
-	f := workflows.OperationFinished{DecisionID: id, Outcome: outcome, Spec: spec, Baseline: in.Baseline}
+	f := workflows.OperationFinished{DecisionID: id, Outcome: outcome, Spec: spec, Baseline: in.Baseline, Cause: w.cause, Stuck: w.stuck, DeclinedBy: w.declined}
 	if outcome == models.OutcomeSuperseded {
 		f.BaselineReplicas = []string{"r0", "r1", "r2", "r3"}
 	}

@@ -22,6 +22,10 @@ const (
 	connectionsLimit  = 0.95
 	smallWave         = 10   // up to here every replica must be ready
 	readyShare        = 0.95 // beyond, this part of them
+	partialShare      = 0.80 // of a wave: what came up is kept, the rest does no harm
+	capacityPass      = 0.80 // of what an old replica serves
+	capacityCritical  = 0.50
+	weddingObjective  = 0.5 // of the response time objective, on a wedding day
 	failuresTolerated = 1
 	enoughErrors      = 3  // failed requests that are no accident
 	enoughRequests    = 20 // requests that a percentile can be taken of
@@ -35,21 +39,43 @@ type Inputs struct {
 	Measurements []models.Measurement
 	Expected     int // spec that was ordered
 	Added        int // new replicas that were ordered
+	Lame         int // replicas from before that did not serve then, and need not now
+	WeddingDay   bool
 }
+
+// Cause names what a verdict other than keep comes from.
+type Cause string
+
+// The causes. Crash and start say that what is started now does not run; errors, response
+// and capacity that it runs badly; the others that something around it is at fault.
+const (
+	CauseNone       Cause = ""
+	CauseCrash      Cause = "crash"
+	CauseStart      Cause = "start"
+	CauseTraffic    Cause = "traffic" // the load balancer does not know the new replicas
+	CauseErrors     Cause = "errors"
+	CauseResponse   Cause = "response"
+	CauseCapacity   Cause = "capacity"
+	CauseService    Cause = "service" // as a whole it is worse than before
+	CauseDatabase   Cause = "database"
+	CauseDownstream Cause = "downstream"
+)
 
 // Result is a verdict with its reason and the gates behind it.
 type Result struct {
 	Verdict models.Verdict
 	Reason  string
+	Cause   Cause
 	Checks  []models.Check
 }
 
 // Judge applies the gates to each measurement:
 //
-//	one critical gate                                                   → rollback
+//	one critical gate                                                    → rollback
 //	else a failed gate in more than one measurement, or in all there are → rollback
 //	else fewer than half of the planned measurements                     → hold
 //	else fewer requests on the new replicas than the policy's minimum    → hold
+//	else 80 % of the wave ready and not all that must be, at the end     → partial
 //	else                                                                 → keep
 //
 // Replicas that crash or never start need no traffic to be judged; what is counted of
@@ -66,44 +92,73 @@ func Judge(in Inputs) Result {
 		t.count(checks)
 	}
 	requests, taken := newRequests(in.Measurements), len(in.Measurements)
+	last := in.Measurements[taken-1]
 	policy := in.Service.Policy
 	switch {
-	case t.critical != "":
-		res.Verdict, res.Reason = models.VerdictRollback, t.critical
+	case t.critical.Reason != "":
+		res.Verdict, res.Reason, res.Cause = models.VerdictRollback, t.critical.Reason, causeOf(t.critical)
 	case t.failed > failuresTolerated || t.failed == taken:
-		res.Verdict, res.Reason = models.VerdictRollback, fmt.Sprintf("%s (%d of %d measurements failed)", t.fail, t.failed, taken)
+		res.Verdict, res.Reason = models.VerdictRollback, fmt.Sprintf("%s (%d of %d measurements failed)", t.fail.Reason, t.failed, taken)
+		res.Cause = causeOf(t.fail)
 	case 2*taken < policy.Measurements:
 		res.Reason = fmt.Sprintf("%d of %d measurements were taken; a verdict needs half of them", taken, policy.Measurements)
 	case requests < max(policy.MinimumRequests, 1):
 		res.Reason = fmt.Sprintf("%d requests reached the new replicas; a verdict needs %d", requests, max(policy.MinimumRequests, 1))
+	case readyGate(in, last).Result == models.CheckPartial:
+		res.Verdict, res.Cause = models.VerdictPartial, CauseStart
+		res.Reason = fmt.Sprintf("%s; those that are serve %d requests as well as the old ones", readyGate(in, last).Reason, requests)
 	default:
 		res.Verdict = models.VerdictKeep
-		res.Reason = fmt.Sprintf("%d new replicas served %d requests as well as the old ones", in.Measurements[taken-1].New.Replicas, requests)
+		res.Reason = fmt.Sprintf("%d new replicas served %d requests as well as the old ones", last.New.Replicas, requests)
 	}
 	return res
 }
 
-// tally counts how the measurements came out, and keeps the first reasons.
+// tally counts how the measurements came out, and keeps the first gate of each kind.
 type tally struct {
 	failed         int // measurements with a failed gate
-	fail, critical string
+	fail, critical models.Check
 }
 
 func (t *tally) count(checks []models.Check) {
 	failed := false
 	for _, c := range checks {
 		switch {
-		case c.Result == models.CheckCritical && t.critical == "":
-			t.critical = c.Reason
+		case c.Result == models.CheckCritical && t.critical.Reason == "":
+			t.critical = c
 		case c.Result == models.CheckFail:
 			failed = true
-			if t.fail == "" {
-				t.fail = c.Reason
+			if t.fail.Reason == "" {
+				t.fail = c
 			}
 		}
 	}
 	if failed {
 		t.failed++
+	}
+}
+
+// causeOf is what a gate that failed says of the change.
+func causeOf(c models.Check) Cause {
+	switch c.Name {
+	case gateCrash:
+		return CauseCrash
+	case gateReady:
+		return CauseStart
+	case gateTraffic:
+		return CauseTraffic
+	case gateDatabase, gateDownstream + databaseName:
+		return CauseDatabase
+	case gateErrors:
+		return CauseErrors
+	case gateResponse:
+		return CauseResponse
+	case gateCapacity:
+		return CauseCapacity
+	case gateServiceErrors, gateServiceResponse:
+		return CauseService
+	default:
+		return CauseDownstream
 	}
 }
 
@@ -115,201 +170,21 @@ func newRequests(ms []models.Measurement) int64 {
 	return n
 }
 
-// gates applies every gate to one measurement, in the order of the list.
+// gates applies every gate to one measurement. The first in the list that fails names the
+// cause: what lies behind the replicas goes before what they show of it.
 func gates(in Inputs, m models.Measurement) []models.Check {
 	return []models.Check{
 		crashGate(in, m),
 		readyGate(in, m),
+		databaseGate(m),
+		downstreamGate(in, m),
 		trafficGate(m),
 		errorGate(m),
 		responseGate(in, m),
-		serviceGate(in, m),
-		databaseGate(m),
+		capacityGate(in, m),
+		serviceErrorGate(in, m),
+		serviceResponseGate(in, m),
 	}
-}
-
-// crashedBefore counts replicas that crashed already when the change began: they are no
-// work of it.
-func (in Inputs) crashedBefore() int {
-	if in.Baseline == nil {
-		return 0
-	}
-	return in.Baseline.Crashing
-}
-
-func crashGate(in Inputs, m models.Measurement) models.Check {
-	before := in.crashedBefore()
-	c := models.Check{Name: "crashing_replicas", Value: ptr(float64(m.Crashing)), Limit: ptr(float64(before))}
-	switch n := m.Crashing - before; {
-	case n > 0:
-		c.Result, c.Reason = models.CheckCritical, fmt.Sprintf("%s again and again", count(n, "replica crashes", "replicas crash"))
-	case before > 0:
-		c.Result, c.Reason = models.CheckPass, "no more replicas crash than before"
-	default:
-		c.Result, c.Reason = models.CheckPass, "no replica crashes"
-	}
-	return c
-}
-
-// readyGate wants every replica of a small wave ready, and 95 % of a large one; those
-// that crashed before are not waited for.
-func readyGate(in Inputs, m models.Measurement) models.Check {
-	missing := max(0, in.Expected-m.Ready)
-	tolerated := in.crashedBefore()
-	if in.Added > smallWave {
-		tolerated += int(float64(in.Added) * (1 - readyShare))
-	}
-	c := models.Check{Name: "ready", Value: ptr(float64(m.Ready)), Limit: ptr(float64(in.Expected - tolerated))}
-	if missing > tolerated {
-		c.Result, c.Reason = models.CheckFail, fmt.Sprintf("%d of %d replicas are not ready", missing, in.Expected)
-		return c
-	}
-	c.Result, c.Reason = models.CheckPass, fmt.Sprintf("%d of %d replicas are ready", m.Ready, in.Expected)
-	return c
-}
-
-// trafficGate compares the new replicas' requests with their fair share.
-func trafficGate(m models.Measurement) models.Check {
-	c := models.Check{Name: "traffic_share", Limit: ptr(fairShare)}
-	total := m.New.Requests + m.Old.Requests
-	replicas := m.New.Replicas + m.Old.Replicas
-	if m.New.Replicas <= 0 || m.Old.Replicas <= 0 {
-		c.Reason = "there is nothing to share with"
-		return c
-	}
-	fair := float64(total) * float64(m.New.Replicas) / float64(replicas)
-	if fair < enoughShare {
-		c.Reason = "too few requests to compare shares"
-		return c
-	}
-	share := float64(m.New.Requests) / fair
-	c.Value = &share
-	switch {
-	case m.New.Requests == 0:
-		c.Result, c.Reason = models.CheckFail, "no request reached the new replicas: the load balancer does not know them"
-	case share < fairShare:
-		c.Result, c.Reason = models.CheckFail, fmt.Sprintf("the new replicas get %.0f %% of their fair share", share*100)
-	default:
-		c.Result, c.Reason = models.CheckPass, fmt.Sprintf("the new replicas get %.0f %% of their fair share", share*100)
-	}
-	return c
-}
-
-// errorGate allows max(1.5 × old, old + 0.5 points), never more than 1 %, unless the old
-// ones fail more than that themselves. Fewer than three failed requests are an accident.
-func errorGate(m models.Measurement) models.Check {
-	c := models.Check{Name: "error_rate"}
-	got, ok := known(m.New.ErrorRate)
-	if !ok {
-		c.Reason = "no request reached the new replicas"
-		return c
-	}
-	old, _ := known(m.Old.ErrorRate)
-	limit := max(old*errorFactor, old+errorMargin)
-	if old < errorLimit {
-		limit = min(limit, errorLimit)
-	}
-	c.Value, c.Limit = &got, &limit
-	c.Reason = fmt.Sprintf("new replicas fail %.2f %% of requests, old ones %.2f %%", got*100, old*100)
-	switch {
-	case got <= limit:
-		c.Result = models.CheckPass
-	case got*float64(m.New.Requests) < enoughErrors-0.5: // a rate counts whole requests
-		c.Reason += ", too few to judge"
-	case got > errorCritical && got > old*errorFactor:
-		c.Result = models.CheckCritical
-	default:
-		c.Result = models.CheckFail
-	}
-	return c
-}
-
-// responseGate wants the new replicas at most 1.25 times, or 10 ms, slower than the old,
-// and within the service's objective; where the old ones break it themselves, only the
-// comparison counts.
-func responseGate(in Inputs, m models.Measurement) models.Check {
-	c := models.Check{Name: "response_time_p95"}
-	got, ok := known(m.New.P95MS)
-	if !ok || m.New.Requests < enoughRequests {
-		c.Reason = "too few requests reached the new replicas for a percentile"
-		return c
-	}
-	limit := in.Service.SLOResponseTimeMS
-	c.Reason = fmt.Sprintf("new replicas answer in %.0f ms at p95", got)
-	if old, ok := known(m.Old.P95MS); ok && m.Old.Requests >= enoughRequests {
-		c.Reason += fmt.Sprintf(", old ones in %.0f ms", old)
-		within := max(old*responseFactor, old+responseMarginMS)
-		if old <= limit {
-			within = min(within, limit)
-		}
-		limit = within
-	}
-	c.Value, c.Limit = &got, &limit
-	switch {
-	case got <= limit:
-		c.Result = models.CheckPass
-	case got > responseCritical:
-		c.Result = models.CheckCritical
-	default:
-		c.Result = models.CheckFail
-	}
-	return c
-}
-
-// serviceGate wants the whole service no worse than before; better is the point of a
-// scale-up and always passes.
-func serviceGate(in Inputs, m models.Measurement) models.Check {
-	c := models.Check{Name: "service_error_rate"}
-	now, measured := known(m.Service.ErrorRate)
-	if in.Baseline == nil || !measured {
-		c.Reason = "no comparison with the time before"
-		return c
-	}
-	before, measured := known(in.Baseline.Service.ErrorRate)
-	if !measured {
-		c.Reason = "no comparison with the time before"
-		return c
-	}
-	limit := max(before*serviceWorse, before+errorMargin)
-	c.Value, c.Limit = &now, &limit
-	c.Reason = fmt.Sprintf("the service fails %.2f %% of requests, %.2f %% before", now*100, before*100)
-	switch {
-	case now <= limit:
-		c.Result = models.CheckPass
-	case now*float64(m.Service.Requests) < enoughErrors-0.5:
-		c.Reason += ", too few to judge"
-	case moreLoad(*in.Baseline, m):
-		// More load than before makes an old fleet fail too: without a difference between
-		// new and old it is no evidence against the new replicas.
-		c.Reason += ", under more load"
-	default:
-		c.Result = models.CheckFail
-	}
-	return c
-}
-
-func moreLoad(before, now models.Measurement) bool {
-	return before.OfferedRPS != nil && now.OfferedRPS != nil && *now.OfferedRPS > *before.OfferedRPS*serviceWorse
-}
-
-func databaseGate(m models.Measurement) models.Check {
-	c := models.Check{Name: "database_connections"}
-	if m.DatabaseConnections == nil || m.DatabaseMaxConnections == nil || *m.DatabaseMaxConnections <= 0 {
-		c.Reason = "the database's connections are not known"
-		return c
-	}
-	share := float64(*m.DatabaseConnections) / float64(*m.DatabaseMaxConnections)
-	c.Value, c.Limit = &share, ptr(connectionsPass)
-	c.Reason = fmt.Sprintf("%d of %d database connections are in use", *m.DatabaseConnections, *m.DatabaseMaxConnections)
-	switch {
-	case share >= connectionsLimit:
-		c.Result = models.CheckCritical
-	case share >= connectionsPass:
-		c.Result = models.CheckInconclusive
-	default:
-		c.Result = models.CheckPass
-	}
-	return c
 }
 
 // known reads a rate or time; one that is no number was not measured.

@@ -31,8 +31,11 @@ func EnsureAutoscalers(ctx context.Context, o Options) error {
 func ensureAutoscaler(ctx context.Context, o Options, service models.ServiceName) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	settings := workflows.AutoscaleSettings{IntervalSeconds: int(o.Interval / time.Second), ContinueEvery: o.ContinueEvery, Shadow: o.Shadow}
-	in := workflows.AutoscaleInput{Service: service, IntervalSeconds: settings.IntervalSeconds, ContinueEvery: settings.ContinueEvery, Shadow: settings.Shadow}
+	settings := workflows.AutoscaleSettings{IntervalSeconds: int(o.Interval / time.Second), ContinueEvery: o.ContinueEvery, Shadow: o.Shadow, KillSwitch: o.KillSwitch, ApprovalSeconds: int(o.ApprovalWait / time.Second)}
+	in := workflows.AutoscaleInput{
+		Service: service, IntervalSeconds: settings.IntervalSeconds, ContinueEvery: settings.ContinueEvery, Shadow: settings.Shadow,
+		KillSwitch: settings.KillSwitch, ApprovalSeconds: settings.ApprovalSeconds,
+	}
 	options := client.StartWorkflowOptions{
 		ID: workflows.AutoscaleID(service), TaskQueue: o.TaskQueue,
 		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,

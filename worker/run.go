@@ -25,6 +25,7 @@ const (
 type Options struct {
 	Client     client.Client
 	TaskQueue  string
+	Namespace  string // of Client, to register search attributes in; "" = default
 	Activities Activities
 
 	// Services have an autoscaler each, while AutoScaling is on.
@@ -33,6 +34,8 @@ type Options struct {
 	Interval      time.Duration // between evaluations
 	ContinueEvery int           // evaluations per run
 	Shadow        bool          // decide and explain, change nothing
+	KillSwitch    bool          // change nothing anywhere
+	ApprovalWait  time.Duration // for a person who has to agree; 0: 15 min
 
 	MetricsRetentionDays int
 	AuditRetentionDays   int
@@ -105,6 +108,9 @@ func start(ctx context.Context, o Options, fatal chan<- error) (worker.Worker, e
 
 // ensure puts the standing runs in place.
 func ensure(ctx context.Context, o Options) error {
+	if err := retry(ctx, o.log(), "search attributes", func() error { return EnsureSearchAttributes(ctx, o) }); err != nil {
+		return err
+	}
 	if err := retry(ctx, o.log(), "schedules", func() error { return EnsureSchedules(ctx, o) }); err != nil {
 		return err
 	}

@@ -5,16 +5,19 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	tlog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/testsuite"
+	"google.golang.org/grpc"
 
 	"github.com/wedsync/scalability/internal/devstack"
 	"github.com/wedsync/scalability/internal/devstack/devstacktest"
@@ -188,4 +191,52 @@ func TestAWorkerOutlivesAnOutageOfTemporal(t *testing.T) {
 func TestAWorkerWithoutAQueueIsRefused(t *testing.T) {
 	err := worker.Run(t.Context(), worker.Options{})
 	require.ErrorContains(t, err, "task queue")
+}
+
+func TestMissingSearchAttributesAreRegistered(t *testing.T) {
+	server, err := devstack.StartTemporal(t.Context(), devstack.TemporalOptions{Dir: devstacktest.Dir(t), Volatile: true})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = server.Stop(context.Background()) })
+	c := lazyClient(t, server.Addr())
+	o := options(c)
+	known := func() map[string]enumspb.IndexedValueType {
+		res, err := c.OperatorService().ListSearchAttributes(t.Context(), &operatorservice.ListSearchAttributesRequest{Namespace: "default"})
+		require.NoError(t, err)
+		return res.GetCustomAttributes()
+	}
+	_, err = c.OperatorService().RemoveSearchAttributes(t.Context(), &operatorservice.RemoveSearchAttributesRequest{
+		Namespace: "default", SearchAttributes: []string{"WedsyncOutcome", "WedsyncSeverity"},
+	})
+	require.NoError(t, err)
+	require.NotContains(t, known(), "WedsyncOutcome")
+	require.NoError(t, worker.EnsureSearchAttributes(t.Context(), o))
+	require.NoError(t, worker.EnsureSearchAttributes(t.Context(), o), "again, where all are there")
+	for _, name := range []string{"WedsyncService", "WedsyncOutcome", "WedsyncWeddingDate", "WedsyncSeverity"} {
+		assert.Contains(t, known(), name)
+	}
+	o.Namespace = "nobodys"
+	require.Error(t, worker.EnsureSearchAttributes(t.Context(), o), "a namespace that does not exist may come")
+}
+
+// guarded is a Temporal whose operator's doors are shut.
+type guarded struct {
+	client.Client
+	operatorservice.OperatorServiceClient
+	asked int
+}
+
+func (g *guarded) OperatorService() operatorservice.OperatorServiceClient { return g }
+
+func (g *guarded) ListSearchAttributes(context.Context, *operatorservice.ListSearchAttributesRequest, ...grpc.CallOption) (*operatorservice.ListSearchAttributesResponse, error) {
+	g.asked++
+	return nil, serviceerror.NewPermissionDenied("not for workers", "")
+}
+
+func TestAWorkerThatMayNotRegisterSearchAttributesSaysHowOnceAndGoesOn(t *testing.T) {
+	var log strings.Builder
+	g := &guarded{}
+	o := worker.Options{Client: g, Namespace: "weddings", Log: slog.New(slog.NewTextHandler(&log, nil))}
+	require.NoError(t, worker.EnsureSearchAttributes(t.Context(), o))
+	assert.Equal(t, 1, g.asked)
+	assert.Contains(t, log.String(), "temporal operator search-attribute create --namespace weddings --type Keyword --name WedsyncService --name WedsyncOutcome")
 }

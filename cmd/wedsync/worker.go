@@ -50,7 +50,8 @@ func (s *parts) runWorker(ctx context.Context) error {
 		return worker.Run(ctx, worker.Options{
 			Client: s.temporal, TaskQueue: s.cfg.Temporal.TaskQueue, Activities: acts, Services: models.ServiceNames(),
 			Interval: s.cfg.Autoscale.Interval, ContinueEvery: s.cfg.Autoscale.ContinueAsNewEvery,
-			AutoScaling:          s.cfg.Features.AutoScaling,
+			AutoScaling: s.cfg.Features.AutoScaling, Namespace: s.cfg.Temporal.Namespace,
+			ApprovalWait: s.cfg.Autoscale.ApprovalWait, KillSwitch: s.cfg.Autoscale.KillSwitch,
 			MetricsRetentionDays: s.cfg.Monitoring.MetricsRetentionDays, AuditRetentionDays: s.cfg.Security.AuditRetentionDays, Log: s.log,
 		})
 	})
@@ -72,7 +73,7 @@ func (s *parts) activities() (worker.Activities, error) {
 	}
 	return worker.Activities{
 		Observer: observer,
-		Operator: &activities.Operator{Actuator: capacity, Measurer: capacity, Observer: observer, Now: time.Now, Poll: readinessPoll},
+		Operator: &activities.Operator{Actuator: capacity, Measurer: capacity, Observer: observer, Now: time.Now, Poll: readinessPoll, Killed: func() bool { return s.cfg.Autoscale.KillSwitch }},
 		Recorder: s.recorder(),
 		Maintainer: &activities.Maintainer{
 			Partitions: s.store, Health: publishedHealth{s.hot, s.healthChecker(s.metricsArrive)}, Snapshots: s.store,

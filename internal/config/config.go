@@ -163,6 +163,8 @@ type Ingest struct {
 type Autoscale struct {
 	Interval           time.Duration `env:"AUTOSCALE_INTERVAL_SECONDS"`
 	ContinueAsNewEvery int           `env:"AUTOSCALE_CONTINUE_AS_NEW_EVERY"` // iterations
+	ApprovalWait       time.Duration `env:"AUTOSCALE_APPROVAL_SECONDS"`
+	KillSwitch         bool          `env:"AUTOSCALE_KILL_SWITCH"` // nothing is changed
 }
 
 // Telemetry is what the platform tells about itself.

@@ -55,6 +55,8 @@ func goodAndBad() map[string][2][]string {
 		"ALERT_CHANNELS":                           {{"email", "email, slack", "phone,sms,pagerduty,slack,email", "SMS"}, {"fax", "email,,slack", "email;slack", ",", "email,email", "email,pager duty"}},
 		"AUTOSCALE_INTERVAL_SECONDS":               whole("1 30 300", "0 301"),
 		"AUTOSCALE_CONTINUE_AS_NEW_EVERY":          whole("1 500 10000", "0 10001"),
+		"AUTOSCALE_APPROVAL_SECONDS":               whole("1 900 86400", "0 86401"),
+		"AUTOSCALE_KILL_SWITCH":                    booleans,
 		"DATABASE_URL":                             postgres,
 		"DATABASE_OWNER_URL":                       postgres,
 		"DATABASE_MAX_CONNECTIONS":                 whole("1 200 10000", "0 10001"),

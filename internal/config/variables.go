@@ -108,6 +108,8 @@ func autoscaling() []variable {
 	return []variable{
 		{name: "AUTOSCALE_INTERVAL_SECONDS", fallback: "30", rule: whole(1, 300, "s"), help: "Time between two evaluations of a calm service, in seconds. A spike is evaluated at once."},
 		{name: "AUTOSCALE_CONTINUE_AS_NEW_EVERY", fallback: "500", rule: whole(1, 10_000, ""), help: "Evaluations before a loop starts a fresh history."},
+		{name: "AUTOSCALE_APPROVAL_SECONDS", fallback: "900", rule: whole(1, 86_400, "s"), help: "How long a change that a person has to agree to waits, in seconds. Then it expires."},
+		{name: "AUTOSCALE_KILL_SWITCH", fallback: "false", rule: boolean(), help: "Nothing is changed; decisions are made and explained."},
 	}
 }
 

@@ -200,6 +200,29 @@ func TestOperationIsFoundInspectedAndCancelled(t *testing.T) {
 	requireKind(t, models.KindNotFound, f.CancelWorkflow(t.Context(), id, "user:anna", "again"))
 }
 
+func TestAnAnswerReachesTheChangeThatWaitsForIt(t *testing.T) {
+	f := newFixture(t, true)
+	decision := "d-" + unique()
+	f.operation(models.ServiceStorage, decision)
+	yes := models.ApprovalCommand{Service: models.ServiceStorage, DecisionID: decision, Actor: "user:anna", Reason: "all guests left", RequestID: "r1"}
+	for range 2 {
+		verdict, err := f.Approve(t.Context(), yes)
+		require.NoError(t, err, "repeated, it is the same answer")
+		assert.Equal(t, models.ApprovalApproved, verdict)
+	}
+	verdict, err := f.Reject(t.Context(), models.ApprovalCommand{Service: models.ServiceStorage, DecisionID: decision, Actor: "user:anna", Reason: "no"})
+	require.NoError(t, err)
+	assert.Equal(t, models.ApprovalRejected, verdict)
+	_, err = f.Approve(t.Context(), models.ApprovalCommand{Service: models.ServiceStorage, DecisionID: decision, Actor: "user:anna"})
+	assert.Contains(t, requireKind(t, models.KindInvalid, err).Rule, "reason")
+	_, err = f.Approve(t.Context(), models.ApprovalCommand{Service: models.ServiceStorage, DecisionID: "d-nobody", Actor: "user:anna", Reason: "what for"})
+	requireKind(t, models.KindNotFound, err)
+	_, err = f.Reject(t.Context(), models.ApprovalCommand{Service: models.ServiceStorage, DecisionID: "../x", Actor: "user:anna", Reason: "what for"})
+	requireKind(t, models.KindNotFound, err)
+	_, err = f.Reject(t.Context(), models.ApprovalCommand{Service: "nginx", DecisionID: decision, Actor: "user:anna", Reason: "what for"})
+	assert.Equal(t, "service", requireKind(t, models.KindInvalid, err).Field)
+}
+
 // whoCancelled reads identity and reason from the run's history.
 func whoCancelled(t *testing.T, c client.Client, id string) []string {
 	t.Helper()

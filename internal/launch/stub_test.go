@@ -87,6 +87,23 @@ func stubAutoscale(ctx workflow.Context, in workflows.AutoscaleInput) error {
 
 // stubOperation stands for ScaleUp: it waits, for an activity that nobody offers.
 func stubOperation(ctx workflow.Context, _ workflows.OperationInput) error {
+	answer := func(verdict models.ApprovalVerdict) func(workflow.Context, workflows.ApprovalRequest) (workflows.ApprovalAnswer, error) {
+		return func(_ workflow.Context, r workflows.ApprovalRequest) (workflows.ApprovalAnswer, error) {
+			return workflows.ApprovalAnswer{Verdict: verdict, Text: r.Actor}, nil
+		}
+	}
+	options := workflow.UpdateHandlerOptions{Validator: func(r workflows.ApprovalRequest) error {
+		if r.Reason == "" {
+			return temporal.NewNonRetryableApplicationError("reason: must have 3 to 500 characters", string(models.KindInvalid), nil)
+		}
+		return nil
+	}}
+	if err := workflow.SetUpdateHandlerWithOptions(ctx, workflows.UpdateApprove, answer(models.ApprovalApproved), options); err != nil {
+		return err
+	}
+	if err := workflow.SetUpdateHandlerWithOptions(ctx, workflows.UpdateReject, answer(models.ApprovalRejected), options); err != nil {
+		return err
+	}
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute, TaskQueue: "nobody"})
 	return workflow.ExecuteActivity(ctx, "AwaitReady").Get(ctx, nil)
 }

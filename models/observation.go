@@ -92,11 +92,13 @@ type CalendarWindow struct {
 
 // GuestKernel is the load of one guest around the ceremony, in requests per second: the
 // 90th percentile of each step of StepMinutes, the first of which begins FromMinutes
-// after the ceremony (negative: before it).
+// after the ceremony (negative: before it). With the median too, it is known how much of
+// it is chance, which evens out over several weddings.
 type GuestKernel struct {
 	FromMinutes int       `json:"fromMinutes"`
 	StepMinutes int       `json:"stepMinutes"`
 	P90         []float64 `json:"p90"`
+	P50         []float64 `json:"p50,omitempty"` // as long as P90, or absent
 }
 
 // Learned is what a service's own record says of it. Zero fields are not known.
@@ -139,6 +141,12 @@ type ForecastPoint struct {
 
 	// LookAheadP90 is the largest 90th percentile within the next 30 min; 0: not known.
 	LookAheadP90 float64 `json:"lookAheadP90,omitempty"`
+	// P70 is what is worth planning for in calm: the largest 70th percentile within the
+	// lead time; 0: not known.
+	P70 float64 `json:"p70,omitempty"`
+	// VerifiedP70 is the same until an order of now is verified, before which no other can
+	// be made; 0: not known.
+	VerifiedP70 float64 `json:"verifiedP70,omitempty"`
 	// Calendar says that weddings are part of it: a reason to be far above the usual.
 	Calendar bool `json:"calendar,omitempty"`
 	// The record of the last seven days. Nil: the predictor's own word counts.

@@ -32,7 +32,7 @@ func (d *decision) updatePanic() {
 	}
 	d.panicked = d.next.PanicUntil != nil && now.Before(*d.next.PanicUntil)
 	if !d.panicked {
-		d.next.PanicUntil, d.next.PanicMax = nil, 0
+		d.next.PanicUntil, d.next.PanicMax, d.next.PanicRPS = nil, 0, 0
 	}
 }
 
@@ -62,7 +62,7 @@ func Surge(load float64, ready int, kappa float64, p models.ScalingPolicy) bool 
 // replicas lost within ten seconds, whether or not the probe told.
 func (d *decision) watch() {
 	r := d.obs.Replicas
-	if t := d.quality.throughput; t.quality == models.QualityOK && t.Avg6 != nil && r.Ready > 0 && Surge(*t.Avg6, r.Ready, d.kappa, *d.policy) {
+	if d.surges() {
 		d.panicUntil(d.in.Now)
 	}
 	before := d.in.State.Seen
@@ -72,6 +72,16 @@ func (d *decision) watch() {
 	if before.Ready > 0 && float64(r.Ready) <= lostReady*float64(before.Ready) {
 		d.panicUntil(d.in.Now)
 	}
+}
+
+// surges says whether the newest seconds outrun the replicas that are ready, by more than
+// chance or with the whole minute.
+func (d *decision) surges() bool {
+	t, ready := &d.quality.throughput, d.obs.Replicas.Ready
+	if t.quality != models.QualityOK || t.Avg6 == nil || ready == 0 || !Surge(*t.Avg6, ready, d.kappa, *d.policy) {
+		return false
+	}
+	return d.beyondChance(t.Avg6, 6) || t.Avg60 != nil && Surge(*t.Avg60, ready, d.kappa, *d.policy)
 }
 
 const (
@@ -114,30 +124,40 @@ func (d *decision) demandCandidates() {
 	d.memoryCandidate()
 	d.replacementCandidate()
 	d.measured = d.demand
-	if d.panicked {
-		d.next.PanicMax = max(d.next.PanicMax, d.demand)
-		if d.next.PanicMax > d.demand {
-			d.demandCandidate(models.Candidate{By: "panic", N: d.next.PanicMax, Why: "the largest need of this spike"})
-		}
+	d.panicCandidate(load)
+}
+
+// panicCandidate keeps the largest need of a spike until it is over.
+func (d *decision) panicCandidate(load float64) {
+	if !d.panicked {
+		return
 	}
+	d.next.PanicMax, d.next.PanicRPS = max(d.next.PanicMax, d.demand), math.Max(d.next.PanicRPS, load)
+	if d.next.PanicMax <= d.demand {
+		return
+	}
+	why := d.line().n(d.next.PanicMax).s(" were needed at its height of ").num(d.next.PanicRPS).s(" requests/s").text()
+	d.demandCandidate(models.Candidate{By: "panic", Value: ptr(d.next.PanicRPS), N: d.next.PanicMax, Why: why})
 }
 
 // load is the demand in requests per second; in panic the newest seconds and what the
-// probe saw count when they are higher.
+// probe saw count when they are higher, by more than chance.
 func (d *decision) load() (float64, bool) {
-	t := d.quality.throughput
+	t := &d.quality.throughput
 	load, known := 0.0, false
 	if t.usable() {
 		raise(&load, &known, t.Avg60)
-		if d.panicked {
+		if d.panicked && d.beyondChance(t.Avg2, 2) {
 			raise(&load, &known, t.Avg2)
+		}
+		if d.panicked && d.beyondChance(t.Avg6, 6) {
 			raise(&load, &known, t.Avg6)
 		}
 		if !known {
 			raise(&load, &known, t.Avg300)
 		}
 	}
-	if s := d.in.Spike; s != nil && d.panicked && finite(s.RPS) {
+	if s := d.in.Spike; s != nil && d.panicked && finite(s.RPS) && d.beyondChance(&s.RPS, 2) {
 		raise(&load, &known, &s.RPS)
 	}
 	return load, known
@@ -149,31 +169,44 @@ func raise(load *float64, known *bool, v *float64) {
 	}
 }
 
-// utilisationCandidate counts ready replicas only: the others do no work yet. A
-// saturated cpu hides how much more is wanted. Then half as many again as serve now
-// are asked for, not half as many as are ordered: while those start, each evaluation
-// would ask for half as many again.
+// chance is how many standard deviations a count may be off by itself: some seconds of a
+// few requests each are often half as many again as the minute's mean.
+const chance = 3.0
+
+// beyondChance says whether a mean over some seconds shows that load has risen over the
+// minute's mean λ: by more than 3 √(λ ÷ seconds), as independent requests are counted.
+func (d *decision) beyondChance(v *float64, seconds float64) bool {
+	mean := d.quality.throughput.Avg60
+	if v == nil || mean == nil || !d.quality.throughput.usable() {
+		return v != nil
+	}
+	return *v > *mean+chance*math.Sqrt(*mean/seconds)
+}
+
+// utilisationCandidate counts the replicas that did the work: others that have become
+// ready within the last seconds, or are on their way, have not. A saturated cpu hides how
+// much more is wanted. Then half as many again as worked are asked for, not half as many
+// as are ordered: while those start, each evaluation would ask for half as many again.
 func (d *decision) utilisationCandidate(loadKnown bool) {
 	c := d.quality.cpu
-	ready := d.obs.Replicas.Ready
 	switch {
 	case !c.usable() || c.Avg60 == nil:
 		d.unused(models.Candidate{By: "utilisation", Quality: c.quality, Why: "missing"})
 		return
-	case ready == 0:
+	case d.worked == 0:
 		d.unused(models.Candidate{By: "utilisation", Quality: c.quality, Why: "no replica is ready"})
 		return
 	}
 	cpu := d.utilisation(*c.Avg60, c.Avg6)
-	cand := models.Candidate{By: "utilisation", Value: &cpu, Target: ptr(d.u), Quality: c.quality, N: ceil(float64(ready) * math.Min(cpu, 1) / d.u)}
+	cand := models.Candidate{By: "utilisation", Value: &cpu, Target: ptr(d.u), Quality: c.quality, N: ceil(float64(d.worked) * math.Min(cpu, 1) / d.u)}
 	if cpu < censoredUtilisation {
-		cand.Why = d.line().pct(cpu).s(" of ").n(ready).s(" ready replicas in use").text()
+		cand.Why = d.line().pct(cpu).s(" of ").n(d.worked).s(" ready replicas in use").text()
 		d.demandCandidate(cand)
 		return
 	}
-	cand.Why = d.line().pct(cpu).s(" in use: saturated, the true demand is hidden").text()
+	cand.Why = d.line().pct(cpu).s(" of ").n(d.worked).s(" ready replicas in use: saturated, the true demand is hidden").text()
 	if covered := loadKnown && d.rate <= d.cur(); !covered {
-		cand.N = max(cand.N, ceil(float64(ready)*censoredGrowth))
+		cand.N = max(cand.N, ceil(float64(d.worked)*censoredGrowth))
 	}
 	d.demandCandidate(cand)
 }

@@ -245,7 +245,7 @@ func (c canon) signal(s *models.Signal) canon {
 }
 
 func (c canon) forecast(f *models.ForecastPoint) canon {
-	c = c.floats(f.P50, f.P95, f.P99, f.LookAheadP90)
+	c = c.floats(f.P50, f.P95, f.P99, f.LookAheadP90, f.P70, f.VerifiedP70)
 	c = c.time(f.IssuedAt)
 	c = c.str(f.Model)
 	c = c.bools(f.Trusted, f.Calendar)
@@ -311,6 +311,8 @@ func (c canon) calendar(x *models.Calendar) canon {
 		c = c.ints(x.Kernel.FromMinutes, x.Kernel.StepMinutes)
 		c = c.length(len(x.Kernel.P90))
 		c = c.floats(x.Kernel.P90...)
+		c = c.length(len(x.Kernel.P50))
+		c = c.floats(x.Kernel.P50...)
 	}
 	return c
 }
@@ -330,19 +332,27 @@ func (c canon) state(s *State) canon {
 	c = c.maybeTime(s.LastDownAt)
 	c = c.maybeTime(s.PanicUntil)
 	c = c.ints(s.PanicMax)
+	c = c.float(s.PanicRPS)
 	c = c.maybeTime(s.BlindSince)
 	c = c.maybeTime(s.SuspectAt)
+	c = c.ints(s.SuspectNeed)
 	c = c.maybeTime(s.UnreadSince)
-	c = c.some(s.Seen != nil)
-	if s.Seen != nil {
-		c = c.time(s.Seen.At)
-		c = c.ints(s.Seen.Spec, s.Seen.Ready)
-	}
+	c = c.capacity(s.Seen)
+	c = c.capacity(s.Grew)
 	c = c.recommendations(s.Demand)
 	c = c.some(s.Decay != nil)
 	if s.Decay != nil {
 		c = c.time(s.Decay.At)
 		c = c.float(s.Decay.Share)
+	}
+	return c
+}
+
+func (c canon) capacity(x *Capacity) canon {
+	c = c.some(x != nil)
+	if x != nil {
+		c = c.time(x.At)
+		c = c.ints(x.Spec, x.Ready)
 	}
 	return c
 }

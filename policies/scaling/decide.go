@@ -2,6 +2,7 @@ package scaling
 
 import (
 	"math"
+	"time"
 
 	"github.com/wedsync/scalability/models"
 )
@@ -57,6 +58,7 @@ type decision struct {
 	quality     signals
 	pending     int // replicas on their way
 	crashing    int // replicas that fail to start
+	worked      int // replicas that the newest seconds of cpu tell of
 	panicked    bool
 	unread      bool                   // nothing could be decided
 	known       bool                   // some demand candidate could be used
@@ -66,6 +68,7 @@ type decision struct {
 	measured    int                    // the same without what a panic remembers
 	usual       int                    // what this hour of the week asks for
 	floor       int                    // largest floor
+	foreseen    int                    // what a trusted forecast asks for
 	static      int                    // what a schedule of the weddings would hold
 	ceremony    *models.CalendarWindow // that holds a scale-in back
 	calendarOld bool
@@ -171,7 +174,29 @@ func (d *decision) countReplicas() {
 	}
 	d.next.UnreadSince = nil
 	d.next.Seen = &Capacity{At: d.in.Now, Spec: r.Spec, Ready: r.Ready}
+	d.worked = r.Ready
+	if before := d.in.State.Seen; before != nil && r.Ready > before.Ready && d.in.Now.Sub(before.At) <= mixedFor {
+		from := *before
+		if g := d.next.Grew; g != nil && d.in.Now.Sub(g.At) < mixedFor {
+			from = *g
+		}
+		d.next.Grew = &Capacity{At: d.in.Now, Spec: from.Spec, Ready: from.Ready}
+	}
+	switch g := d.next.Grew; {
+	case g == nil:
+	case d.in.Now.Sub(g.At) < newestSpan:
+		d.worked = min(r.Ready, g.Ready)
+	case d.in.Now.Sub(g.At) > mixedFor:
+		d.next.Grew = nil
+	}
 }
+
+const (
+	// newestSpan is how long the newest seconds' mean tells of replicas that were fewer.
+	newestSpan = 8 * time.Second
+	// mixedFor is how long growth is remembered, and evaluations belong together.
+	mixedFor = 60 * time.Second
+)
 
 // combine takes the largest candidate. Without any usable demand the current spec is a
 // candidate too: what is missing removes nothing. After a fall that looks like an
@@ -181,8 +206,8 @@ func (d *decision) combine() {
 	if !d.known {
 		d.candidate(models.Candidate{By: "current", N: d.cur(), Why: d.blindReason()}, models.ClassFailsafe)
 	}
-	d.next.Ring = remember(d.in.State.Ring, Recommendation{d.in.Now, d.raw.n}, ringSpan, d.cur())
-	if before := largest(d.next.Ring, d.in.Now.Add(-suspectHold)); d.quality.suspect && before > d.raw.n {
+	d.next.Ring = remember(d.in.State.Ring, Recommendation{d.in.Now, max(d.raw.n, d.unseen())}, ringSpan, d.cur())
+	if before := d.next.SuspectNeed; d.quality.suspect && before > d.raw.n {
 		why := d.line().n(before).s(" were needed before load fell while the service looked ill").text()
 		d.candidate(models.Candidate{By: "before_fall", Quality: models.QualitySuspectLow, N: before, Why: why}, models.ClassReactive)
 	}

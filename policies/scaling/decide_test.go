@@ -120,7 +120,7 @@ func TestForecastsOnlyRaise(t *testing.T) {
 	}
 	decideAll(t, map[string]ruled{
 		"a trusted forecast raises":         {in: with(serving(10, 640), forecast(1125, nil)), want: 15, class: models.ClassForecast},
-		"it is stepped like demand":         {in: with(serving(10, 640), forecast(2100, nil)), want: 20, class: models.ClassForecast, rule: "up_step"},
+		"it passes the step limit":          {in: with(serving(10, 640), forecast(2100, nil)), want: 28, class: models.ClassForecast},
 		"a low one lowers nothing":          {in: with(serving(10, 640), forecast(10, nil)), want: 10, class: models.ClassHold},
 		"one that has not earned trust":     {in: with(serving(10, 640), forecast(1125, func(f *models.ForecastPoint) { f.Trusted = false })), want: 10, class: models.ClassHold},
 		"one that is old":                   {in: with(serving(10, 640), forecast(1125, func(f *models.ForecastPoint) { f.IssuedAt = now.Add(-16 * time.Minute) })), want: 10, class: models.ClassHold},

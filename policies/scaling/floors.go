@@ -14,7 +14,7 @@ const (
 	nodesAhead = 90 * time.Minute // nodes and quota are asked for
 	floorAhead = 30 * time.Minute // replicas are ordered, at least
 	floorAfter = time.Hour        // they stay after the last guest
-	lateness   = 45 * time.Minute // a ceremony may begin this much early or late
+	lateness   = 5 * time.Minute  // a ceremony may begin this much early or late, beyond what the kernel has learned
 
 	decayAfter = 45 * time.Minute // after the ceremony a floor whose guests stay away …
 	decayBelow = 0.5              // of the plan, over 20 min …
@@ -23,12 +23,12 @@ const (
 	decayAhead = time.Hour // unless more is planned within this
 	decayLeast = 1.3       // times what is needed stays
 
-	ceremonyShare = 0.10 // of the plan: a ceremony that brings less holds no scale-in back
+	ceremonyShare = 0.25 // of the plan: a ceremony that brings less holds no scale-in back
 
 	calendarOld  = 24 * time.Hour
 	calendarWarn = 6 * time.Hour // from Friday to Sunday
 
-	kernelMost = 96 // steps; what is behind them is not planned for
+	kernelMost = 136 // steps; what is behind them is not planned for
 )
 
 // floorCandidates adds the active reservations and the calendar's windows. Floors for the
@@ -90,24 +90,29 @@ func (d *decision) floorReason(r *models.Reservation) string {
 	return d.line().s(r.Holder).s(" reserved at least ").n(r.Replicas).s(" until ").at(r.Until).s(" (").phrase(r.Reason).s(")").text()
 }
 
-// course is the load of one guest by the time since the ceremony, with the ceremony's
-// lateness: each step is the largest within it.
+// course is the load of one guest by the time since the ceremony: what is expected, and
+// how much more nine of ten weddings stay below when the ceremony may be late.
 type course struct {
-	rps  [kernelMost]float64
-	n    int
-	from time.Duration
-	step time.Duration
-	peak float64
+	expected, chance [kernelMost]float64
+	n                int
+	from             time.Duration
+	step             time.Duration
+	peak             float64
 }
 
-// courseOf reads a kernel; ok is false where it is none.
+// courseOf reads a kernel; ok is false where it is none. Without a median nothing is known
+// to be chance, and the 90th percentile is what is expected.
 func courseOf(k *models.GuestKernel) (c course, ok bool) {
 	if k == nil || k.StepMinutes <= 0 || k.StepMinutes > 24*60 || len(k.P90) == 0 {
 		return course{}, false
 	}
-	raw := k.P90[:min(len(k.P90), kernelMost)]
-	for _, v := range raw {
-		if !finite(v) {
+	p90 := k.P90[:min(len(k.P90), kernelMost)]
+	p50 := k.P50
+	if len(p50) < len(p90) {
+		p50 = nil
+	}
+	for i, v := range p90 {
+		if !finite(v) || p50 != nil && !finite(p50[i]) {
 			return course{}, false
 		}
 		c.peak = math.Max(c.peak, v)
@@ -115,32 +120,41 @@ func courseOf(k *models.GuestKernel) (c course, ok bool) {
 	c.step, c.from = time.Duration(k.StepMinutes)*time.Minute, time.Duration(k.FromMinutes)*time.Minute
 	slack := int((lateness + c.step - 1) / c.step)
 	c.from -= time.Duration(slack) * c.step
-	c.n = min(len(raw)+2*slack, kernelMost)
+	c.n = min(len(p90)+2*slack, kernelMost)
 	for i := range c.n {
-		for j := max(0, i-2*slack); j <= min(i, len(raw)-1); j++ {
-			c.rps[i] = math.Max(c.rps[i], raw[j])
+		most := 0.0
+		for j := max(0, i-2*slack); j <= min(i, len(p90)-1); j++ {
+			most = math.Max(most, p90[j])
 		}
+		c.expected[i] = most
+		if p50 != nil {
+			c.expected[i] = 0
+			if j := i - slack; j >= 0 && j < len(p90) {
+				c.expected[i] = math.Min(p50[j], most)
+			}
+		}
+		c.chance[i] = most - c.expected[i]
 	}
 	return c, true
 }
 
 // at is the load of one guest at a time after the ceremony.
-func (c *course) at(since time.Duration) float64 {
+func (c *course) at(since time.Duration) (expected, chance float64) {
 	if since < c.from {
-		return 0
+		return 0, 0
 	}
 	i := int((since - c.from) / c.step)
 	if i >= c.n {
-		return 0
+		return 0, 0
 	}
-	return c.rps[i]
+	return c.expected[i], c.chance[i]
 }
 
 // planned is the load that the calendar asks capacity for. Guests whose ceremony was a
 // while ago are told apart: whether they came is known.
 type planned struct {
-	young, old [planSteps]float64 // requests per second, by time from now on
-	steps      int                // of them until an order of now serves
+	young, old [planSteps]expectation // by time from now on
+	steps      int                    // of them until an order of now serves
 	guests     int
 	windows    int
 	static     float64                // all that are here at the busiest moment of each
@@ -149,17 +163,30 @@ type planned struct {
 	coming     *models.CalendarWindow // the next for which nodes are wanted
 }
 
+// expectation is a load in requests per second, and the square of what chance may add.
+type expectation struct{ load, chance2 float64 }
+
+// add adds guests. What they bring adds up; what chance adds evens out, as the square
+// root of the sum of squares does.
+func (e *expectation) add(guests int, c *course, since time.Duration) {
+	load, chance := c.at(since)
+	g := float64(guests)
+	e.load += g * load
+	e.chance2 += g * chance * g * chance
+}
+
 // planSteps covers the hour before which a floor may not be let down, in steps of planStep.
 const (
-	planSteps = 7
-	planStep  = 10 * time.Minute
+	planSteps = 13
+	planStep  = 5 * time.Minute
 )
 
-// most is the largest sum over the first steps, the guests of before counted by a share.
+// most is the largest load over the first steps, the guests of before counted by a share.
 func (p *planned) most(steps int, share float64) float64 {
 	load := 0.0
 	for i := range min(steps, planSteps) {
-		load = math.Max(load, p.young[i]+share*p.old[i])
+		y, o := p.young[i], p.old[i]
+		load = math.Max(load, y.load+share*o.load+math.Sqrt(y.chance2+share*share*o.chance2))
 	}
 	return load
 }
@@ -275,7 +302,7 @@ const plannedWaves = 3
 // plan adds up what the windows' guests bring.
 func (d *decision) plan(p *planned, k *course) {
 	now, ahead := d.in.Now, d.prewarm()
-	p.steps = 1 + int((max(0, ahead-lateness)+planStep-1)/planStep)
+	p.steps = 1 + int((max(0, d.leadTime()+calendarLead-lateness)+planStep-1)/planStep)
 	for i := range d.obs.Calendar.Windows {
 		w := &d.obs.Calendar.Windows[i]
 		since := now.Sub(w.Start)
@@ -298,7 +325,7 @@ func (d *decision) plan(p *planned, k *course) {
 			sum = &p.old
 		}
 		for j := range planSteps {
-			sum[j] += float64(w.Guests) * k.at(since+time.Duration(j)*planStep)
+			sum[j].add(w.Guests, k, since+time.Duration(j)*planStep)
 		}
 		p.windows++
 		p.guests += w.Guests
@@ -314,7 +341,7 @@ func (d *decision) plan(p *planned, k *course) {
 func (p *planned) addLater(w *models.CalendarWindow, k *course, since, ahead time.Duration) {
 	for j := range planSteps {
 		if at := since + time.Duration(j)*planStep; j >= p.steps && at >= -ahead {
-			p.young[j] += float64(w.Guests) * k.at(at)
+			p.young[j].add(w.Guests, k, at)
 		}
 	}
 }

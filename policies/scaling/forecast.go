@@ -9,12 +9,16 @@ import (
 
 const (
 	forecastHeadroom  = 0.10 // a forecast may run capacity this much hotter …
-	maxForecastTarget = 0.90 // … but not hotter than this
+	maxForecastTarget = 0.95 // … but not hotter than this
 	forecastMaxAge    = 15 * time.Minute
-	forecastHistory   = 14.0 // days
+	forecastHistory   = 14.0 // days,
+	forecastLeast     = 3.0  // or this many where error and coverage of them are known
 	forecastWAPE      = 0.35
 	forecastCoverLow  = 0.90 // of the 95th percentile
 	forecastCoverHigh = 0.99
+	forecastRise      = 0.25 // over the load of now: what is enough of a rise for the whole quantile
+	riseWhole         = 2.0  // times what is expected within the lead time: the rise has only begun,
+	riseBegun         = 1.5  // unless that is so much over the load of now
 	forecastFarAbove  = 3    // times what is needed or usual wants a reason in the calendar
 	forecastVeto      = 0.95 // of what stands there, needed within half an hour: none of it goes
 	blindGrowth       = 1.25 // on a forecast that is flown by without sight
@@ -28,10 +32,7 @@ func (d *decision) forecastCandidate() {
 	if f == nil {
 		return
 	}
-	q, by := f.P95, "forecast"
-	if d.weddingDay() && !d.quality.blind && finite(f.P99) && f.P99 > q {
-		q, by = f.P99, "forecast_p99"
-	}
+	q, by := d.quantile(f)
 	c := models.Candidate{By: by}
 	if finite(q) {
 		c.Value = ptr(q)
@@ -46,13 +47,65 @@ func (d *decision) forecastCandidate() {
 	}
 	d.trusted = true
 	c.Why = d.line().num(q).s(" requests/s expected within the lead time").text()
+	d.verified(f, q, &c)
 	if !d.quality.blind || d.quality.blindFor <= blindPage || !d.weddingDay() {
+		d.foreseen = c.N
 		d.candidate(c, models.ClassForecast)
 		return
 	}
 	c.N = ceil(float64(c.N) * blindGrowth)
 	c.Why += ", and a quarter more since nothing is seen"
 	d.candidate(c, models.ClassFailsafe)
+}
+
+// verified has an order take the whole rise that is expected until it is verified, since
+// other growth waits for that. The beginning of a rise that is twice as large waits for
+// the time at which the whole is due: ordered now it would hold the rest up, or have it
+// stand idle.
+func (d *decision) verified(f *models.ForecastPoint, q float64, c *models.Candidate) {
+	v := f.VerifiedP70
+	if c.N <= d.cur() || !finite(v) || v <= q {
+		return
+	}
+	if load, known := d.load(); known && v >= riseWhole*q && q < riseBegun*load {
+		c.N = min(c.N, d.cur())
+		c.Why = d.line().num(v).s(" requests/s expected, but not within the lead time yet").text()
+		return
+	}
+	c.N = ceil(v / (d.kappa * d.forecastTarget()))
+	c.Why = d.line().num(v).s(" requests/s expected until an order of now is verified").text()
+}
+
+// quantile chooses what of a forecast capacity is ordered for: the 70th percentile in
+// calm, the 95th where nothing is seen, and the 99th on a wedding day. A 95th percentile
+// in calm costs more than the same safety by a lower target does, since its tail is of
+// surges that nobody foresees. Where there is no 70th, the 95th counts as far as a rise
+// is expected.
+func (d *decision) quantile(f *models.ForecastPoint) (q float64, by string) {
+	switch {
+	case d.quality.blind:
+		return f.P95, "forecast"
+	case d.weddingDay() && finite(f.P99) && f.P99 > f.P95:
+		return f.P99, "forecast_p99"
+	case d.weddingDay():
+		return f.P95, "forecast"
+	case f.P70 > 0 && finite(f.P70):
+		return f.P70, "forecast"
+	default:
+		return d.tempered(f), "forecast"
+	}
+}
+
+// tempered takes the 95th percentile for a rise that is expected, and less of it for a
+// smaller one: the median where load is to stay as it is. There the target's own headroom
+// bears what may be off.
+func (d *decision) tempered(f *models.ForecastPoint) float64 {
+	load, known := d.load()
+	if !known || !(load > 0) || !(f.P50 > 0) || !finite(f.P50) || !(f.P95 > f.P50) {
+		return f.P95
+	}
+	rise := (f.P50/load - 1) / forecastRise
+	return f.P50 + (f.P95-f.P50)*math.Max(0, math.Min(rise, 1))
 }
 
 // forecastTarget is the share of capacity that a forecast may use.
@@ -70,8 +123,8 @@ func (d *decision) distrust(f *models.ForecastPoint, q float64, n int) string {
 		return "the forecast is older than 15 min"
 	case !finite(q) || !d.measurable():
 		return "the forecast cannot be turned into replicas"
-	case f.HistoryDays != nil && !(*f.HistoryDays >= forecastHistory):
-		return d.line().num(*f.HistoryDays).s(" days of history are too few: two weeks are wanted").text()
+	case f.HistoryDays != nil && !longEnough(f):
+		return d.line().num(*f.HistoryDays).s(" days of history are too few").text()
 	case f.WAPE7Days != nil && !(*f.WAPE7Days <= forecastWAPE):
 		return d.line().s("it was wrong by ").pct(*f.WAPE7Days).s(" over seven days, more than ").pct(forecastWAPE).text()
 	case f.Coverage95 != nil && !(*f.Coverage95 >= forecastCoverLow && *f.Coverage95 <= forecastCoverHigh):
@@ -85,6 +138,15 @@ func (d *decision) distrust(f *models.ForecastPoint, q float64, n int) string {
 		return d.line().s("it asks for ").n(n).s(", over three times what is needed or usual, without a reason in the calendar").text()
 	}
 	return ""
+}
+
+// longEnough says whether a forecast knows enough of the past: two weeks, or some days
+// whose record shows how right it is.
+func longEnough(f *models.ForecastPoint) bool {
+	if *f.HistoryDays >= forecastHistory {
+		return true
+	}
+	return *f.HistoryDays >= forecastLeast && f.WAPE7Days != nil && f.Coverage95 != nil
 }
 
 // usualCandidate is what this hour of the week takes. It counts where nothing has been
@@ -104,8 +166,8 @@ func (d *decision) usualCandidate() {
 // lookAhead is what a trusted forecast wants within half an hour: 0 where none does.
 func (d *decision) lookAhead() int {
 	f := d.obs.Forecast
-	if !d.trusted || f == nil || !finite(f.LookAheadP90) {
-		return 0
+	if !d.trusted || f == nil || !finite(f.LookAheadP90) || finite(f.P95) && f.LookAheadP90 <= f.P95 {
+		return 0 // no more than is expected anyway: no rise to wait for
 	}
 	return ceil(f.LookAheadP90 / (d.kappa * d.forecastTarget()))
 }

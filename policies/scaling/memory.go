@@ -23,11 +23,14 @@ type State struct {
 	LastDownAt *time.Time       `json:"lastDownAt,omitempty"`
 	PanicUntil *time.Time       `json:"panicUntil,omitempty"`
 	PanicMax   int              `json:"panicMax"`             // largest need seen in this panic
+	PanicRPS   float64          `json:"panicRps,omitempty"`   // largest load seen in it
 	BlindSince *time.Time       `json:"blindSince,omitempty"` // all signals missing since
 	SuspectAt  *time.Time       `json:"suspectAt,omitempty"`  // last time a fall looked like an outage
 
+	SuspectNeed int              `json:"suspectNeed,omitempty"` // largest need of the time before it
 	UnreadSince *time.Time       `json:"unreadSince,omitempty"` // the replicas could not be read since
 	Seen        *Capacity        `json:"seen,omitempty"`        // the replicas of the evaluation before
+	Grew        *Capacity        `json:"grew,omitempty"`        // when more became ready, and those that were before
 	Demand      []Recommendation `json:"demand,omitempty"`      // measured needs of the last 20 min, as the ring; only with a calendar
 	Decay       *Decay           `json:"decay,omitempty"`       // of the calendar's floor
 }

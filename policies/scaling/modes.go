@@ -93,6 +93,14 @@ func LeadOf(o models.Observation) time.Duration {
 	return lead(start)
 }
 
+// leadTime is the lead of this decision.
+func (d *decision) leadTime() time.Duration {
+	if !finite(d.start95) {
+		return lead(3600)
+	}
+	return lead(math.Min(d.start95, 3600))
+}
+
 const calendarLead = 10 * time.Minute
 
 func lead(start95 float64) time.Duration {

@@ -74,15 +74,8 @@ func (d *decision) judgeSignals() {
 	q.cpu, q.memory = d.judge(models.MetricCPU), d.judge(models.MetricMemory)
 	q.throughput, q.queue = d.believe(d.judge(models.MetricThroughput)), d.believe(d.judge(models.MetricQueueDepth))
 	q.errors, q.latency = d.judge(models.MetricErrorRate), d.judge(models.MetricResponseP95)
+	d.judgeFall()
 	now := d.in.Now
-	if d.looksLikeOutage() {
-		d.next.SuspectAt = &now
-	}
-	if at := d.next.SuspectAt; at != nil && now.Sub(*at) < suspectHold {
-		q.suspect = true
-	} else {
-		d.next.SuspectAt = nil
-	}
 	switch {
 	case q.throughput.usable() || q.cpu.usable():
 		d.next.BlindSince = nil
@@ -92,6 +85,27 @@ func (d *decision) judgeSignals() {
 	if b := d.next.BlindSince; b != nil {
 		q.blind, q.blindFor = true, now.Sub(*b)
 	}
+}
+
+// judgeFall remembers a fall that looks like an outage for as long as requests fail, and
+// for a while after, with what was needed before it.
+func (d *decision) judgeFall() {
+	q, now := &d.quality, d.in.Now
+	before := d.in.State.SuspectAt
+	going := before != nil && now.Sub(*before) < suspectHold
+	failing := q.errors.quality == models.QualityOK && q.errors.Avg60 != nil && *q.errors.Avg60 > suspectErrors
+	switch {
+	case d.looksLikeOutage() || going && failing:
+		d.next.SuspectAt = &now
+	case !going:
+		d.next.SuspectAt, d.next.SuspectNeed = nil, 0
+		return
+	}
+	q.suspect = true
+	if !going {
+		d.next.SuspectNeed = 0
+	}
+	d.next.SuspectNeed = max(d.next.SuspectNeed, largest(d.in.State.Ring, now.Add(-suspectHold)))
 }
 
 // judge rates one signal:

@@ -20,7 +20,7 @@ func TestScaleInIsSlow(t *testing.T) {
 	decideAll(t, map[string]ruled{
 		"a tenth in one step":                        {in: serving(20, 400), want: 18, class: models.ClassSteady, rule: "down_step"},
 		"at least one":                               {in: serving(5, 100), want: 4, class: models.ClassSteady, rule: "down_step"},
-		"not below the need":                         {in: serving(5, 260), want: 4, class: models.ClassSteady},
+		"not below the need":                         {in: serving(5, 250), want: 4, class: models.ClassSteady},
 		"not within the dead-band":                   {in: serving(20, 1170), want: 20, class: models.ClassHold, rule: "dead_band"},
 		"not below the need of the last 5 min":       {in: with(serving(20, 400), ring(300*time.Second, 20)), want: 20, class: models.ClassHold, rule: "stabilisation"},
 		"needs before that do not count":             {in: with(serving(20, 400), ring(301*time.Second, 20)), want: 18, class: models.ClassSteady},

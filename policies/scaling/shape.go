@@ -1,6 +1,7 @@
 package scaling
 
 import (
+	"math"
 	"strings"
 	"time"
 
@@ -14,6 +15,13 @@ const (
 	// flipBand how far it has to go then: a need that only wavers is no reason to turn.
 	flipSpan = 600 * time.Second
 	flipBand = 0.15
+	// glance is how many standard deviations a minute's mean may have been higher between
+	// two looks.
+	glance = 2.0
+	// What is above this share of what stands, and was not needed for so long, is passed
+	// where a forecast can be trusted.
+	transient     = 0.7
+	transientSpan = 60 * time.Second
 )
 
 // shape turns the raw need into the spec to order.
@@ -86,13 +94,14 @@ func (d *decision) up(cur int) {
 
 // upLimit is the step limit: max(UpFactor · n, n + UpStep), n = replicas that are not
 // on their way. Counting from those makes one step last as long as its replicas take to
-// start, however often it is decided meanwhile. A wedding day has none.
+// start, however often it is decided meanwhile. A trusted forecast passes it, since what
+// it asks for is bounded by what is usual, and a wedding day has none.
 func (d *decision) upLimit(cur int) int {
 	if d.weddingDay() {
 		return mostReplicas
 	}
 	n := max(0, cur-d.pending)
-	return max(cur, whole(float64(n)*d.policy.UpFactor), n+min(max(d.policy.UpStep, 0), mostReplicas))
+	return max(cur, d.foreseen, whole(float64(n)*d.policy.UpFactor), n+min(max(d.policy.UpStep, 0), mostReplicas))
 }
 
 // down removes capacity only when nothing speaks against it, and slowly.
@@ -102,8 +111,11 @@ func (d *decision) down(cur int) {
 		return
 	}
 	newest, ahead := d.newestNeed(), d.lookAhead()
+	if d.passed() {
+		ahead = 0 // the next surge is ordered for in its time
+	}
 	need := max(d.stabilised(), newest)
-	step := max(1, whole(float64(cur)*d.downShare+epsilon))
+	step := d.downStep(cur)
 	least := d.least(cur, step)
 	switch {
 	case newest >= cur:
@@ -124,6 +136,16 @@ func (d *decision) down(cur int) {
 			d.note("down_step", d.line().s("at most ").n(step).s(" fewer in one step").text())
 		}
 	}
+}
+
+// downStep is how many may go at once: a tenth; of a surge that has passed as many as no
+// person has to agree to.
+func (d *decision) downStep(cur int) int {
+	share := d.downShare
+	if d.passed() {
+		share = math.Max(share, approvalShare)
+	}
+	return max(1, whole(float64(cur)*share+epsilon))
 }
 
 // least is what a scale-in keeps: two, one in each zone, and the same number in each
@@ -148,7 +170,7 @@ func (d *decision) newestNeed() int {
 		need = ceil(*t.Avg6 / (d.kappa * d.u))
 	}
 	if c := &d.quality.cpu; c.usable() && c.Avg6 != nil {
-		need = max(need, ceil(float64(d.obs.Replicas.Ready)*min(*c.Avg6, 1)/d.u))
+		need = max(need, ceil(float64(d.worked)*min(*c.Avg6, 1)/d.u))
 	}
 	return need
 }
@@ -177,7 +199,7 @@ func (d *decision) downVeto() (rule, why string) {
 	if why := d.calendarBlocks(); why != "" {
 		return "calendar", why
 	}
-	if wait := remaining(now, d.in.State.LastUpAt, seconds(d.holdAfterUp)); wait > 0 {
+	if wait := remaining(now, d.in.State.LastUpAt, seconds(d.holdAfterUp)); wait > 0 && !d.passed() {
 		d.waits(wait)
 		return "hold_after_up", d.line().s("scale-in waits ").n(d.holdAfterUp).s(" s after a scale-up, ").whole(wait.Seconds()).s(" s left").text()
 	}
@@ -194,9 +216,36 @@ func (d *decision) waits(wait time.Duration) {
 	d.out.NotBefore = &at
 }
 
-// stabilised is the largest need of the stabilisation window.
+// stabilised is the largest need of the stabilisation window. The window guards against a
+// need that comes back, and a trusted forecast knows whether it does: with one, what far
+// exceeds the needs of the last minute is not kept for the whole window.
 func (d *decision) stabilised() int {
+	if d.passed() {
+		return max(d.recently(), whole(math.Ceil(transient*float64(d.cur()))))
+	}
 	return max(d.raw.n, largest(d.next.Ring, d.in.Now.Add(-seconds(d.stabilisation))))
+}
+
+// unseen is what load may have asked for between two looks: the minute's mean, and what
+// chance adds to it. It is remembered, so that a scale-in is not decided on the lower of
+// two glances; nothing is ordered for it.
+func (d *decision) unseen() int {
+	t := &d.quality.throughput
+	if !t.usable() || t.Avg60 == nil || !d.measurable() {
+		return 0
+	}
+	return ceil((*t.Avg60 + glance*math.Sqrt(*t.Avg60/60)) / (d.kappa * d.u))
+}
+
+// recently is the largest need of the last minute.
+func (d *decision) recently() int {
+	return max(d.raw.n, largest(d.next.Ring, d.in.Now.Add(-transientSpan)))
+}
+
+// passed says whether far more stands than was needed lately, and a trusted forecast
+// expects no more: a surge that has passed, or did not come.
+func (d *decision) passed() bool {
+	return d.trusted && !d.weddingDay() && float64(d.recently()) < transient*float64(d.cur())
 }
 
 func remaining(now time.Time, last *time.Time, hold time.Duration) time.Duration {

@@ -10,11 +10,12 @@ import (
 )
 
 const (
-	engineProbe  = 2  // seconds between two looks of the probe
-	engineLoop   = 30 // seconds between two evaluations in calm
-	enginePanic  = 6  // seconds between them in a panic: 5, on the probe's beat
-	engineLag    = 1  // seconds from the end of a second until its sample can be read
-	shrinkRounds = 2  // measurements that judge a scale-in
+	engineProbe  = 2   // seconds between two looks of the probe
+	engineLoop   = 30  // seconds between two evaluations in calm
+	enginePanic  = 6   // seconds between them in a panic: 5, on the probe's beat
+	engineLag    = 1   // seconds from the end of a second until its sample can be read
+	shrinkRounds = 2   // measurements that judge a scale-in
+	engineSlack  = 0.1 // from the target to what is a spike, at least
 )
 
 // EngineOptions chooses how our engine is run.
@@ -88,7 +89,7 @@ func (e *engine) begin(s Scenario) {
 	*e = engine{o: e.o, name: e.name, service: s.Service, due: int(scramble(s.Seed) % engineLoop)}
 	if p := &e.service.Policy; e.o.Target > 0 {
 		p.TargetUtilisation = e.o.Target
-		p.PanicUtilisation = math.Max(p.PanicUtilisation, e.o.Target)
+		p.PanicUtilisation = math.Max(p.PanicUtilisation, e.o.Target+engineSlack)
 	}
 	if e.o.Calendar {
 		e.guests = newGuests(s.Start)
@@ -172,9 +173,7 @@ func (e *engine) settle(v View) {
 		op.verified = v.Second + p.SoakSeconds + rounds*p.MeasurementIntervalSeconds
 	}
 	if op.verified > 0 && v.Second >= op.verified || v.Second-op.started >= p.OperationDeadlineSeconds {
-		if op.up {
-			e.due = min(e.due, v.Second) // more may be needed at once
-		}
+		e.due = min(e.due, v.Second) // the next change may be due
 		op.running = false
 	}
 }

@@ -56,9 +56,10 @@ func (g *guests) learn(v View) {
 		g.assume()
 	}
 	g.spreadOut(arrivals)
-	g.export = models.GuestKernel{FromMinutes: kernelFrom, StepMinutes: 2 * slotMinutes, P90: make([]float64, kernelSteps/2)}
+	g.export = models.GuestKernel{FromMinutes: kernelFrom, StepMinutes: slotMinutes, P90: make([]float64, kernelSteps), P50: make([]float64, kernelSteps)}
 	for i := range g.export.P90 {
-		g.export.P90[i] = g.spread * math.Max(g.steps[2*i], g.steps[2*i+1])
+		g.export.P90[i] = g.spread * g.steps[i]
+		g.export.P50[i] = g.steps[i]
 	}
 }
 

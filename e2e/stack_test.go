@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -69,6 +70,11 @@ func run(m *testing.M) (int, error) {
 		return 1, err
 	}
 	shared = s
+	// Tests that run side by side wait for the stack, not for a processor.
+	flag.Parse()
+	if err := flag.Set("test.parallel", "16"); err != nil {
+		return 1, errors.Join(err, s.stop())
+	}
 	code := m.Run()
 	if code != 0 {
 		s.dumpLogs(os.Stderr)
@@ -84,7 +90,7 @@ func startStack(root string) (*stack, error) {
 	cmd := exec.Command(binary, "dev", "--no-demo", "--any-ports", "--root", root)
 	// A fast loop, so that a test sees several ticks; the policies are shortened per
 	// test through the API, as an operator would.
-	cmd.Env = append(os.Environ(), "AUTOSCALE_INTERVAL_SECONDS=5", "RATE_LIMIT_REQUESTS=100000")
+	cmd.Env = append(os.Environ(), "AUTOSCALE_INTERVAL_SECONDS=5", "AUTOSCALE_APPROVAL_SECONDS=20", "RATE_LIMIT_REQUESTS=100000")
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s (make build makes it): %w", binary, err)

@@ -54,6 +54,7 @@ type admission struct {
 	in  PreflightInput
 	set models.ReplicaSet
 	res PreflightResult
+	max models.Limits // read once, for growth
 }
 
 // check answers with why a change must not be made, "" where nothing speaks against it.
@@ -79,7 +80,7 @@ func (o *Operator) Preflight(ctx context.Context, in PreflightInput) (PreflightR
 		a.res.Outcome, a.res.Reason = models.OutcomeNoOp, fmt.Sprintf("%s has %d replicas already", in.Service.Name, in.Target)
 		return a.res, nil
 	}
-	for _, c := range []check{a.moved, a.writers, a.frozen, a.quota, a.database, a.need, a.dryRun} {
+	for _, c := range []check{a.moved, a.writers, a.frozen, a.limits, a.quota, a.database, a.need, a.dryRun} {
 		why, err := c(ctx)
 		if err != nil {
 			return PreflightResult{}, fail(err)
@@ -151,37 +152,38 @@ func (a *admission) frozen(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-func (a *admission) limits(ctx context.Context) (models.Limits, error) {
+// limits reads the ceilings that growth has to stay under.
+func (a *admission) limits(ctx context.Context) (string, error) {
 	if a.in.Target <= a.set.Spec {
-		return models.Limits{}, nil
+		return "", nil
 	}
-	return a.Measurer.Limits(ctx, a.in.Service)
+	var err error
+	a.max, err = a.Measurer.Limits(ctx, a.in.Service)
+	return "", err
 }
 
 // quota refuses growth that the provider does not allow.
-func (a *admission) quota(ctx context.Context) (string, error) {
-	l, err := a.limits(ctx)
-	if err != nil || l.Quota == nil || a.in.Target <= *l.Quota {
-		return "", err
+func (a *admission) quota(context.Context) (string, error) {
+	if q := a.max.Quota; q != nil && a.in.Target > *q {
+		return fmt.Sprintf("the provider allows %d replicas, not %d", *q, a.in.Target), nil
 	}
-	return fmt.Sprintf("the provider allows %d replicas, not %d", *l.Quota, a.in.Target), nil
+	return "", nil
 }
 
 // database refuses growth that the database has no connections for, by the same
 // arithmetic as the decision: others may have taken theirs since. From 85 % on, the share
 // at which the verdict is in doubt, it says so.
-func (a *admission) database(ctx context.Context) (string, error) {
-	l, err := a.limits(ctx)
-	if err != nil || l.Database == nil {
-		return "", err
+func (a *admission) database(context.Context) (string, error) {
+	db := a.max.Database
+	if db == nil {
+		return "", nil
 	}
-	ceiling, calc, ok := scaling.DatabaseCeiling(*l.Database)
+	ceiling, calc, ok := scaling.DatabaseCeiling(*db)
 	switch {
 	case !ok:
 	case a.in.Target > ceiling:
 		return fmt.Sprintf("the database has connections for %d replicas, not for %d: %s", ceiling, a.in.Target, calc), nil
 	default:
-		db := l.Database
 		if used := db.OtherUsers + a.in.Target*db.PerReplica; float64(used) > databaseWatch*float64(db.MaxConnections) {
 			a.res.Notes = append(a.res.Notes, fmt.Sprintf("%d of %d database connections will be in use", used, db.MaxConnections))
 		}

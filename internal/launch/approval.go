@@ -2,16 +2,18 @@ package launch
 
 import (
 	"context"
+	"errors"
 
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
 
 	"github.com/wedsync/scalability/models"
 	"github.com/wedsync/scalability/workflows"
 )
 
-// Approve agrees to a change that waits for a person. One that does not wait, or an
-// answer of who asked for it, is refused with the reason: KindInvalid. A change that has
-// ended or never began is KindNotFound.
+// Approve agrees to a change that waits for a person. An answer of who asked for it is
+// refused with the reason: KindInvalid. A change that has ended, never began or does not
+// wait is KindNotFound: there is nothing to answer.
 func (l *Launcher) Approve(ctx context.Context, c models.ApprovalCommand) (models.ApprovalVerdict, error) {
 	return l.answer(ctx, "launch.Approve", workflows.UpdateApprove, c)
 }
@@ -42,6 +44,10 @@ func (l *Launcher) answer(ctx context.Context, op, name string, c models.Approva
 	var answer workflows.ApprovalAnswer
 	if err == nil {
 		err = handle.Get(ctx, &answer)
+	}
+	var app *temporal.ApplicationError
+	if errors.As(err, &app) && app.Type() == string(models.KindConflict) {
+		return models.ApprovalWaiting, &models.Error{Kind: models.KindNotFound, Op: op, Field: "id", Value: c.DecisionID, Rule: "does not wait for approval"}
 	}
 	if err != nil {
 		return models.ApprovalWaiting, refused(op, id, err)

@@ -215,6 +215,8 @@ func TestAnAnswerReachesTheChangeThatWaitsForIt(t *testing.T) {
 	assert.Equal(t, models.ApprovalRejected, verdict)
 	_, err = f.Approve(t.Context(), models.ApprovalCommand{Service: models.ServiceStorage, DecisionID: decision, Actor: "user:anna"})
 	assert.Contains(t, requireKind(t, models.KindInvalid, err).Rule, "reason")
+	_, err = f.Approve(t.Context(), models.ApprovalCommand{Service: models.ServiceStorage, DecisionID: decision, Actor: "user:anna", Reason: "too late"})
+	assert.Contains(t, requireKind(t, models.KindNotFound, err).Rule, "does not wait")
 	_, err = f.Approve(t.Context(), models.ApprovalCommand{Service: models.ServiceStorage, DecisionID: "d-nobody", Actor: "user:anna", Reason: "what for"})
 	requireKind(t, models.KindNotFound, err)
 	_, err = f.Reject(t.Context(), models.ApprovalCommand{Service: models.ServiceStorage, DecisionID: "../x", Actor: "user:anna", Reason: "what for"})

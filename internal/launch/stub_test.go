@@ -93,6 +93,9 @@ func stubOperation(ctx workflow.Context, _ workflows.OperationInput) error {
 		}
 	}
 	options := workflow.UpdateHandlerOptions{Validator: func(r workflows.ApprovalRequest) error {
+		if r.Reason == "too late" {
+			return temporal.NewNonRetryableApplicationError("decisionId: does not wait for approval", string(models.KindConflict), nil)
+		}
 		if r.Reason == "" {
 			return temporal.NewNonRetryableApplicationError("reason: must have 3 to 500 characters", string(models.KindInvalid), nil)
 		}

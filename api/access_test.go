@@ -40,6 +40,8 @@ func samples(t testing.TB) map[string]sample {
 		"POST /metrics":                      {"/metrics", batch(`{"service":"api","metric":"cpu","value":0.5,"timestamp":"2027-06-12T12:00:00Z"}`), 202, "Ingest"},
 		"GET /decisions":                     {"/decisions?limit=5&outcome=open&service=api&since=2027-06-01T00:00:00Z", "", 200, "Decisions"},
 		"GET /decisions/:id":                 {"/decisions/" + decision, "", 200, "Decision"},
+		"POST /decisions/:id/approve":        {"/decisions/" + decision + "/approve", reason, 200, "Approve"},
+		"POST /decisions/:id/reject":         {"/decisions/" + decision + "/reject", reason, 200, "Reject"},
 		"POST /decisions/preview":            {"/decisions/preview", `{"service":"api","changes":{"rps":900}}`, 200, "Preview"},
 		"GET /savings":                       {"/savings?since=2027-06-11T00:00:00Z", "", 200, "Savings"},
 		"POST /predictions":                  {"/predictions", `{}`, 200, "Predict"},

@@ -303,6 +303,16 @@ func (p *platform) Control(ctx context.Context, c models.ControlCommand) (models
 	return models.ControlResult{Service: c.Service, Paused: c.Action == models.ControlPause, Text: "Done."}, p.enter(ctx, "Control")
 }
 
+func (p *platform) Approve(ctx context.Context, c models.ApprovalCommand) (models.ApprovalVerdict, error) {
+	p.last = c
+	return models.ApprovalApproved, p.enter(ctx, "Approve")
+}
+
+func (p *platform) Reject(ctx context.Context, c models.ApprovalCommand) (models.ApprovalVerdict, error) {
+	p.last = c
+	return models.ApprovalRejected, p.enter(ctx, "Reject")
+}
+
 func (p *platform) StartWorkflow(ctx context.Context, c models.StartCommand) (models.WorkflowRun, error) {
 	p.last = c
 	return models.WorkflowRun{WorkflowID: "maintenance/" + c.Job}, p.enter(ctx, "StartWorkflow")
@@ -337,7 +347,7 @@ func (p *platform) config(t testing.TB) Config {
 	require.NoError(t, err)
 	return Config{
 		Auth: verifier, Grants: p, Policy: policy, Audit: p, Limiter: p, Ingest: p, Catalogue: p, Weddings: p,
-		Reservations: p, Decisions: p, States: p, Evaluations: p, Previewer: p, Metrics: p, Health: p, Database: p, Predictor: p, Launcher: p,
+		Reservations: p, Decisions: p, States: p, Evaluations: p, Previewer: p, Metrics: p, Health: p, Database: p, Predictor: p, Approver: p, Launcher: p,
 		Dashboard: fstest.MapFS{
 			"index.html":           {Data: []byte("<!doctype html><title>WedSync Scalability</title>")},
 			"assets/index-abc1.js": {Data: []byte("void 0")},

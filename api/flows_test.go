@@ -204,6 +204,41 @@ func TestCommandsSayWhoWhyAndUntilWhen(t *testing.T) {
 	assert.Equal(t, models.ControlCommand{Action: models.ControlResume, Service: "api", Actor: "user:operator", Reason: "moved", RequestID: "resume/user:operator/r-1"}, p.last)
 }
 
+func TestAnAnswerToAChangeThatWaitsReachesItWithWhoAndWhy(t *testing.T) {
+	for name, want := range map[string]models.ApprovalVerdict{"approve": models.ApprovalApproved, "reject": models.ApprovalRejected} {
+		p := newPlatform()
+		call := request{method: "POST", path: base + "/decisions/" + decision + "/" + name, body: `{"reason":"all guests left"}`, as: "operator", header: http.Header{"X-Request-Id": {"r-1"}}}
+		assert.Equal(t, gen.ApprovalAnswer{DecisionId: decision, Verdict: want}, get[gen.ApprovalAnswer](t, p.handler(t), call, 200))
+		assert.Equal(t, models.ApprovalCommand{Service: models.ServiceAPI, DecisionID: decision, Actor: "user:operator", Reason: "all guests left",
+			RequestID: name + "/" + decision + "/user:operator/r-1"}, p.last)
+	}
+}
+
+func TestAnAnswerThatNobodyWaitsForIsRefusedAndMissesNothing(t *testing.T) {
+	for name, tc := range map[string]struct {
+		id   string
+		err  error
+		code int
+	}{
+		"an unknown decision":       {another, nil, 404},
+		"one that does not wait":    {decision, &models.Error{Kind: models.KindNotFound, Field: "id", Rule: "does not wait for approval"}, 404},
+		"of who asked for it":       {decision, models.Invalid("actor", "user:operator", "must be somebody else"), 400},
+		"answered otherwise before": {decision, &models.Error{Kind: models.KindConflict, Rule: "was answered"}, 409},
+		"nobody hears it":           {decision, models.Unavailable("launch", errors.New("timeout")), 503},
+	} {
+		for verb, port := range map[string]string{"approve": "Approve", "reject": "Reject"} {
+			t.Run(name+" "+verb, func(t *testing.T) {
+				p := newPlatform()
+				p.fails(port, tc.err)
+				rec := send(t, p.handler(t), request{method: "POST", path: base + "/decisions/" + tc.id + "/" + verb, body: `{"reason":"all guests left"}`, as: "operator"})
+				require.Equal(t, tc.code, rec.Code, rec.Body.String())
+				problemOf(t, rec)
+				assert.Equal(t, tc.id == decision, p.called(port))
+			})
+		}
+	}
+}
+
 func TestWorkflowsAreNamedByEscapedIDs(t *testing.T) {
 	p := newPlatform()
 	h := p.handler(t)

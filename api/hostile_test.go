@@ -229,6 +229,11 @@ func TestHostileInputOfOtherRoutesIsRefusedByField(t *testing.T) {
 		"a spike without load":        {"POST", base + "/workflows/x/signal", `{"signal":"spike","payload":{"service":"api","reason":"abc"}}`, 400, "payload.rps", "is required"},
 		"a spike with more":           {"POST", base + "/workflows/x/signal", `{"signal":"spike","payload":{"service":"api","rps":1,"reason":"abc","seenAt":"x"}}`, 400, "payload.seenAt", "is not a known field"},
 		"a change of nothing":         {"POST", base + "/workflows/x/signal", `{"signal":"reservation_changed","payload":{}}`, 400, "payload.reservationId", "is required"},
+		"a yes without a reason":      {"POST", base + "/decisions/" + decision + "/approve", `{}`, 400, "reason", "is required"},
+		"a yes that says nothing":     {"POST", base + "/decisions/" + decision + "/approve", `{"reason":"ok"}`, 400, "reason", "must have 3 to 500 characters"},
+		"a no in somebody's name":     {"POST", base + "/decisions/" + decision + "/reject", `{"reason":"abc","actor":"user:anna"}`, 400, "actor", "is not a known field"},
+		"a no that never ends":        {"POST", base + "/decisions/" + decision + "/reject", `{"reason":"` + strings.Repeat("x", 501) + `"}`, 400, "reason", "must have 3 to 500 characters"},
+		"a yes to a path":             {"POST", base + "/decisions/..%2Fx/approve", `{"reason":"abc"}`, 404, "id", "must match"},
 		"too far ahead":               {"POST", base + "/predictions", `{"timeHorizonHours":169}`, 400, "timeHorizonHours", "must be from 1 to 168"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -246,7 +251,7 @@ func TestHostileInputOfOtherRoutesIsRefusedByField(t *testing.T) {
 			assert.Equal(t, tc.field, e.Field)
 			assert.Contains(t, e.Rule, tc.rule)
 			assert.Equal(t, models.AuditAllow, p.entries()[0].Decision)
-			for _, port := range []string{"UpdateService", "RequestScale", "Control", "CreateReservation", "CreateWedding", "UpdateWedding", "StartWorkflow", "SignalWorkflow", "Predict"} {
+			for _, port := range []string{"UpdateService", "RequestScale", "Control", "CreateReservation", "CreateWedding", "UpdateWedding", "StartWorkflow", "SignalWorkflow", "Predict", "Approve", "Reject"} {
 				assert.False(t, p.called(port), "%s was called", port)
 			}
 		})

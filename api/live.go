@@ -74,10 +74,13 @@ type encoded struct {
 }
 
 // newFrame encodes a snapshot; decisions without explanation and evidence, which are
-// long and have a route of their own.
+// long and have a route of their own. Of them only the need for approval is kept.
 func newFrame(snap models.LiveSnapshot) (*frame, error) {
 	f := &frame{}
 	for _, d := range snap.Decisions {
+		if d.Explanation != nil {
+			d.Approval = d.Explanation.Approval
+		}
 		d.Explanation, d.Evidence = nil, nil
 		raw, err := json.Marshal(d)
 		if err != nil {

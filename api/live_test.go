@@ -102,7 +102,7 @@ func ended(t *testing.T, events <-chan models.LiveSnapshot) {
 
 func TestAStreamBeginsWithTheRecentDecisionsAndThenTellsChangesOnly(t *testing.T) {
 	p := newPlatform()
-	p.decided[0].Explanation = &models.Explanation{Text: "long"}
+	p.decided[0].Explanation = &models.Explanation{Text: "long", Approval: &models.Approval{Permission: models.PermissionScaleStandard, Reason: "it is large"}}
 	p.decided[0].Evidence = &models.Evidence{}
 	srv := liveServer(t, p, time.Hour)
 	res, events := follow(t, srv.URL, "user:viewer")
@@ -114,6 +114,7 @@ func TestAStreamBeginsWithTheRecentDecisionsAndThenTellsChangesOnly(t *testing.T
 	first := next(t, events)
 	require.Len(t, first.Decisions, 1)
 	assert.Nil(t, first.Decisions[0].Explanation)
+	assert.Equal(t, "it is large", first.Decisions[0].Approval.Reason, "who follows sees that it waits")
 	assert.Nil(t, first.Decisions[0].Evidence)
 	require.Len(t, first.Services, 1)
 	assert.Equal(t, models.OverallHealthy, first.Health.OverallHealth)

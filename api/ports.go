@@ -107,6 +107,13 @@ type Predictor interface {
 	Predict(ctx context.Context, req models.PredictionRequest, now time.Time) (models.Prediction, error)
 }
 
+// Approver carries a person's answer to a change that waits for one. A change that is
+// unknown, has ended or does not wait is KindNotFound.
+type Approver interface {
+	Approve(ctx context.Context, c models.ApprovalCommand) (models.ApprovalVerdict, error)
+	Reject(ctx context.Context, c models.ApprovalCommand) (models.ApprovalVerdict, error)
+}
+
 // Launcher starts, inspects, signals and cancels workflows.
 type Launcher interface {
 	// NudgeAutoscale wakes a service's autoscaler because a claim changed.

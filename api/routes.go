@@ -49,6 +49,8 @@ func routes() []route {
 		guarded(http.MethodPost, "/metrics", ingest),
 		guarded(http.MethodGet, "/decisions", read),
 		guarded(http.MethodGet, "/decisions/:id", read),
+		guarded(http.MethodPost, "/decisions/:id/approve", scale),
+		guarded(http.MethodPost, "/decisions/:id/reject", scale),
 		guarded(http.MethodPost, "/decisions/preview", read),
 		guarded(http.MethodGet, "/savings", read),
 		guarded(http.MethodPost, "/predictions", read),

@@ -38,6 +38,7 @@ type Config struct {
 	Health       HealthReader
 	Database     DatabaseReader
 	Predictor    Predictor
+	Approver     Approver
 	Launcher     Launcher
 
 	Dashboard         fs.FS  // index.html and what it loads
@@ -152,7 +153,7 @@ func (c Config) check() error {
 		{"Limiter", c.Limiter == nil}, {"Ingest", c.Ingest == nil}, {"Catalogue", c.Catalogue == nil},
 		{"Weddings", c.Weddings == nil}, {"Reservations", c.Reservations == nil}, {"Decisions", c.Decisions == nil},
 		{"States", c.States == nil}, {"Evaluations", c.Evaluations == nil}, {"Previewer", c.Previewer == nil}, {"Metrics", c.Metrics == nil}, {"Health", c.Health == nil},
-		{"Database", c.Database == nil}, {"Predictor", c.Predictor == nil}, {"Launcher", c.Launcher == nil},
+		{"Database", c.Database == nil}, {"Predictor", c.Predictor == nil}, {"Approver", c.Approver == nil}, {"Launcher", c.Launcher == nil},
 		{"Dashboard", c.Dashboard == nil}, {"Now", c.Now == nil}, {"Log", c.Log == nil},
 	} {
 		if p.nils {

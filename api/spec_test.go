@@ -189,6 +189,7 @@ func TestNamesOfTheContractAreTheSameHere(t *testing.T) {
 	assert.Equal(t, text(models.MetricNames()), enum("MetricName"))
 	assert.Equal(t, append([]string{""}, text(models.Outcomes())...), enum("Decision", "outcome"))
 	assert.Equal(t, append([]string{"open"}, text(models.Outcomes())...), d.Paths[base+"/decisions"]["get"].Parameters[3].Schema.Enum)
+	assert.Equal(t, text([]models.ApprovalVerdict{models.ApprovalWaiting, models.ApprovalApproved, models.ApprovalRejected, models.ApprovalExpired}), enum("ApprovalVerdict"))
 	assert.Equal(t, text(workflows.MaintenanceJobs()), enum("WorkflowStart", "job"))
 	assert.Equal(t, []string{workflows.SignalSpike, workflows.SignalReservationChanged}, enum("WorkflowSignal", "signal"))
 	for _, n := range models.ServiceNames() {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 
@@ -117,4 +118,35 @@ func (s *server) CancelWorkflow(c *gin.Context, id gen.WorkflowIDPath) {
 		err = s.Launcher.CancelWorkflow(c.Request.Context(), id, callOf(c).identity.Subject, in.Reason)
 	}
 	s.reply(c, http.StatusAccepted, gen.WorkflowReceipt{WorkflowId: id, Text: "The run was asked to stop."}, err)
+}
+
+// ApproveDecision agrees to a change that waits for a person.
+func (s *server) ApproveDecision(c *gin.Context, id gen.IDPath) {
+	s.answerApproval(c, id, "approve", s.Approver.Approve)
+}
+
+// RejectDecision ends a change that waits for a person.
+func (s *server) RejectDecision(c *gin.Context, id gen.IDPath) {
+	s.answerApproval(c, id, "reject", s.Approver.Reject)
+}
+
+// answerApproval carries an answer to the change itself, which alone knows whether it
+// still waits: the row says so only once it has ended.
+func (s *server) answerApproval(c *gin.Context, id, name string, tell func(context.Context, models.ApprovalCommand) (models.ApprovalVerdict, error)) {
+	in, err := decode[gen.ApprovalRequest](c)
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	ctx, k := c.Request.Context(), callOf(c)
+	d, err := s.Decisions.Decision(ctx, id)
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	verdict, err := tell(ctx, models.ApprovalCommand{
+		Service: d.Service, DecisionID: d.ID, Actor: k.identity.Subject, Reason: in.Reason,
+		RequestID: name + "/" + d.ID + "/" + k.identity.Subject + "/" + k.requestID,
+	})
+	s.reply(c, http.StatusOK, gen.ApprovalAnswer{DecisionId: d.ID, Verdict: verdict}, err)
 }

@@ -45,6 +45,8 @@ func routes() []route {
 		{"GET", base + "/status?includeDatabase=true&includeScaling=true", "", people, 200},
 		{"GET", base + "/decisions?limit=10", "", people, 200},
 		{"GET", base + "/decisions/" + nowhere, "", people, 404},
+		{"POST", base + "/decisions/" + nowhere + "/approve", `{"reason":"nobody waits"}`, operators, 404},
+		{"POST", base + "/decisions/" + nowhere + "/reject", `{"reason":"nobody waits"}`, operators, 404},
 		{"POST", base + "/decisions/preview", `{"service":"api","changes":{"rps":-1}}`, people, 400},
 		{"GET", base + "/savings", "", people, 200},
 		{"POST", base + "/predictions", `{"timeHorizonHours":24,"includeWeddingContext":true}`, people, 200},

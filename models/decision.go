@@ -226,6 +226,9 @@ type Decision struct {
 	// with what it asks for, or once it is closed with what it left. Nil: not known.
 	CostPerHourBefore *float64 `json:"costPerHourBefore,omitempty"`
 	CostPerHourAfter  *float64 `json:"costPerHourAfter,omitempty"`
+	// Approval is the explanation's, where the explanation itself is left out: in the
+	// live stream. It is not stored.
+	Approval *Approval `json:"approval,omitempty" gorm:"-"`
 }
 
 // TableName is the SQL table.

@@ -247,8 +247,27 @@ func (e ListDecisionsParamsOutcome) Valid() bool {
 // Approval Who has to agree before a decision is carried out
 type Approval = models.Approval
 
+// ApprovalAnswer defines model for ApprovalAnswer.
+type ApprovalAnswer struct {
+	DecisionId string `json:"decisionId"`
+
+	// Verdict Empty while it waits
+	Verdict ApprovalVerdict `json:"verdict"`
+}
+
 // ApprovalEvidence Why a change had to be agreed to, and who did or did not
 type ApprovalEvidence = models.ApprovalEvidence
+
+// ApprovalRequest Example: {"reason":"all guests have left"}
+type ApprovalRequest struct {
+	// Reason Why, for the record
+	//
+	// Example: rehearsal for Saturday
+	Reason Reason `json:"reason"`
+}
+
+// ApprovalVerdict Empty while it waits
+type ApprovalVerdict = models.ApprovalVerdict
 
 // Candidate defines model for Candidate.
 type Candidate = models.Candidate
@@ -896,6 +915,12 @@ type ListWorkflowsParams struct {
 // PreviewDecisionJSONRequestBody defines body for PreviewDecision for application/json ContentType.
 type PreviewDecisionJSONRequestBody = PreviewQuery
 
+// ApproveDecisionJSONRequestBody defines body for ApproveDecision for application/json ContentType.
+type ApproveDecisionJSONRequestBody = ApprovalRequest
+
+// RejectDecisionJSONRequestBody defines body for RejectDecision for application/json ContentType.
+type RejectDecisionJSONRequestBody = ApprovalRequest
+
 // PostMetricsJSONRequestBody defines body for PostMetrics for application/json ContentType.
 type PostMetricsJSONRequestBody = SampleBatch
 
@@ -949,6 +974,12 @@ type ServerInterface interface {
 	// GetDecision One decision with its explanation and evidence
 	// (GET /api/scalability/decisions/{id})
 	GetDecision(c *gin.Context, id IDPath)
+	// ApproveDecision Agree to a change that waits for a person
+	// (POST /api/scalability/decisions/{id}/approve)
+	ApproveDecision(c *gin.Context, id IDPath)
+	// RejectDecision Say no to a change that waits for a person
+	// (POST /api/scalability/decisions/{id}/reject)
+	RejectDecision(c *gin.Context, id IDPath)
 	// GetHealth Is it well?
 	// (GET /api/scalability/health)
 	GetHealth(c *gin.Context)
@@ -1150,6 +1181,56 @@ func (siw *ServerInterfaceWrapper) GetDecision(c *gin.Context) {
 	}
 
 	siw.Handler.GetDecision(c, id)
+}
+
+// ApproveDecision operation middleware
+func (siw *ServerInterfaceWrapper) ApproveDecision(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id IDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ApproveDecision(c, id)
+}
+
+// RejectDecision operation middleware
+func (siw *ServerInterfaceWrapper) RejectDecision(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id IDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RejectDecision(c, id)
 }
 
 // GetHealth operation middleware
@@ -1947,6 +2028,8 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/api/scalability/metrics", wrapper.PostMetrics)
 	router.GET(options.BaseURL+"/api/scalability/decisions", wrapper.ListDecisions)
 	router.GET(options.BaseURL+"/api/scalability/decisions/:id", wrapper.GetDecision)
+	router.POST(options.BaseURL+"/api/scalability/decisions/:id/approve", wrapper.ApproveDecision)
+	router.POST(options.BaseURL+"/api/scalability/decisions/:id/reject", wrapper.RejectDecision)
 	router.POST(options.BaseURL+"/api/scalability/decisions/preview", wrapper.PreviewDecision)
 	router.GET(options.BaseURL+"/api/scalability/savings", wrapper.GetSavings)
 	router.POST(options.BaseURL+"/api/scalability/predictions", wrapper.PostPrediction)

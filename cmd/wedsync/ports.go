@@ -56,6 +56,7 @@ var (
 	_ api.HealthReader   = (*health.Checker)(nil)
 	_ api.DatabaseReader = (*store.Store)(nil)
 	_ api.Predictor      = (*predictor.Predictor)(nil)
+	_ api.Approver       = (*launch.Launcher)(nil)
 	_ api.Launcher       = (*launch.Launcher)(nil)
 
 	_ redecide.Evaluations = (*store.Store)(nil)

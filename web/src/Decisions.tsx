@@ -23,7 +23,7 @@ export function Decisions({ decisions, now, services }: { decisions: Decision[];
                 {d.outcomeReason && ` · ${d.outcomeReason}`}
               </span>
             </span>
-            <Outcome decision={d} href={operationURL(d, services)} />
+            <Outcome decision={d} href={operationURL(d, services)} waits={waitsForApproval(d, services)} />
           </li>
         ))}
       </ol>
@@ -31,10 +31,16 @@ export function Decisions({ decisions, now, services }: { decisions: Decision[];
   );
 }
 
-function Outcome({ decision, href }: { decision: Decision; href: string }) {
-  const text = decision.outcome ? decision.outcome.replace("_", " ") : decision.status;
-  const badge = <em className={`badge ${KIND[decision.outcome] ?? "info"}`}>{text}</em>;
+function Outcome({ decision, href, waits }: { decision: Decision; href: string; waits: boolean }) {
+  const text = waits ? "waits for approval" : decision.outcome ? decision.outcome.replace("_", " ") : decision.status;
+  const badge = <em className={`badge ${waits ? "warn" : KIND[decision.outcome] ?? "info"}`} title={waits ? decision.approval?.reason : undefined}>{text}</em>;
   return href ? <a href={href} target="_blank" rel="noreferrer" title="Its workflow in Temporal">{badge}</a> : badge;
+}
+
+/** A change that a person has to agree to touches nothing before: it waits while the spec is not below where it began. */
+export function waitsForApproval(d: Decision, services: ServiceStatus[]): boolean {
+  const spec = services.find((s) => s.service === d.service)?.scaling?.spec ?? d.fromReplicas;
+  return d.status === "executing" && d.approval !== undefined && spec >= d.fromReplicas;
 }
 
 /** An operation's page lies beside its service's autoscaler in the Temporal UI. */

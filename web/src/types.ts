@@ -67,6 +67,7 @@ export interface Decision {
   outcomeReason: string;
   temporalUrl?: string;
   workflowId: string;
+  approval?: { permission: string; reason: string };
 }
 
 export interface Snapshot {

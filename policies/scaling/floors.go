@@ -49,7 +49,7 @@ func (d *decision) floorCandidates() {
 		if r.Guests <= 0 {
 			continue
 		}
-		added := 0
+		var added int
 		claims, added = claimFor(claims, r, n)
 		sum += added
 	}

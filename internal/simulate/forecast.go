@@ -37,9 +37,10 @@ type forecast struct {
 	rest    prefix    // load without guests
 	profile []float64 // median of each minute
 	planned []float64 // 70th percentile
-	open    []guess   // whose minutes are not over yet
-	calm    record    // of guesses near the level of their time
-	surge   record    // of guesses of a rise
+	jumps   surges
+	open    []guess // whose minutes are not over yet
+	calm    record  // of guesses near the level of their time
+	surge   record  // of guesses of a rise
 	point   models.ForecastPoint
 	floor   float64 // load without guests within the lead time
 	weekly  struct {
@@ -101,6 +102,8 @@ func (f *forecast) predict(now int) {
 		middle, planned := f.usualAt(i)
 		f.profile, f.planned = append(f.profile, middle), append(f.planned, planned)
 	}
+	f.jumps.see(&f.rest, now)
+	f.jumps.plan(f.planned, &f.rest, now)
 	p50, p70 := f.path(f.profile, now), f.path(f.planned, now)
 	had := f.correct(f.profile, now).had + f.fromGuests(now-1)
 	surge := p50.lead > surgeFrom*had

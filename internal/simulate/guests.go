@@ -20,6 +20,7 @@ const (
 	fitWeddings  = 10        // fewer past ones teach nothing
 	fitPrior     = 6.0       // samples' worth of trust that weekdays are alike
 	assumedGuest = 2.6       // requests per second of one guest at the busiest moment, before anything is learned
+	normal90     = 1.28
 	hoursOfWeek  = 7 * 24
 	perSlotHour  = 60 / slotMinutes
 	slotsOfDay   = 24 * perSlotHour
@@ -252,26 +253,24 @@ func (f *fit) sweepKernel() {
 	}
 }
 
-// spread is the 90th percentile of what guests brought over what they were expected to,
-// where they are a good part of the load, from 1 to 2.
+// spread is the 90th percentile over the mean of what one wedding brings, if errors are
+// normal: weddings differ independently of each other, so that their own variances add up
+// to the rest's.
 func (f *fit) spread() float64 {
-	expected := make([]float64, len(f.load))
-	most := 0.0
+	own := make([]float64, len(f.load)) // sum of the squares of what each wedding is expected to bring
 	for _, a := range f.past {
 		for i, k := range f.kernel {
-			expected[a.slot+i] += a.guests * k
-			most = math.Max(most, expected[a.slot+i])
+			own[a.slot+i] += a.guests * k * a.guests * k
 		}
 	}
-	var ratios []float64
-	for s, e := range expected {
-		if e > 0.3*most && !math.IsNaN(f.rest[s]) {
-			ratios = append(ratios, (f.rest[s]+e)/e)
+	num, den := 0.0, 0.0
+	for s, e := range own {
+		if r := f.rest[s]; e > 0 && !math.IsNaN(r) {
+			num, den = num+r*r, den+e
 		}
 	}
-	if len(ratios) == 0 {
+	if !(den > 0) {
 		return 1
 	}
-	slices.Sort(ratios)
-	return math.Max(1, math.Min(2, ratios[len(ratios)*9/10]))
+	return 1 + normal90*math.Min(1, math.Sqrt(num/den))
 }

@@ -28,6 +28,10 @@ const (
 	calendarOld  = 24 * time.Hour
 	calendarWarn = 6 * time.Hour // from Friday to Sunday
 
+	// sureOrdinary takes the 80th percentile of what all guests bring instead of the 90th,
+	// where a wedding is on an ordinary day.
+	sureOrdinary = 0.65
+
 	kernelMost = 136 // steps; what is behind them is not planned for
 )
 
@@ -155,6 +159,7 @@ func (c *course) at(since time.Duration) (expected, chance float64) {
 type planned struct {
 	young, old [planSteps]expectation // by time from now on
 	steps      int                    // of them until an order of now serves
+	sure       float64                // share of what chance adds at the 90th percentile that is held
 	guests     int
 	windows    int
 	static     float64                // all that are here at the busiest moment of each
@@ -186,7 +191,7 @@ func (p *planned) most(steps int, share float64) float64 {
 	load := 0.0
 	for i := range min(steps, planSteps) {
 		y, o := p.young[i], p.old[i]
-		load = math.Max(load, y.load+share*o.load+math.Sqrt(y.chance2+share*share*o.chance2))
+		load = math.Max(load, y.load+share*o.load+p.sure*math.Sqrt(y.chance2+share*share*o.chance2))
 	}
 	return load
 }
@@ -302,6 +307,10 @@ const plannedWaves = 3
 // plan adds up what the windows' guests bring.
 func (d *decision) plan(p *planned, k *course) {
 	now, ahead := d.in.Now, d.prewarm()
+	p.sure = sureOrdinary
+	if d.weddingDay() {
+		p.sure = 1
+	}
 	p.steps = 1 + int((max(0, d.leadTime()+calendarLead-lateness)+planStep-1)/planStep)
 	for i := range d.obs.Calendar.Windows {
 		w := &d.obs.Calendar.Windows[i]

@@ -1,0 +1,113 @@
+package evaluate
+
+import "math"
+
+// Headline is the figures that the goals are about; accuracies are 100 · (1 − WAPE).
+type Headline struct {
+	M4Hourly struct {
+		OWA        float64 `json:"owa"`
+		SMAPE      float64 `json:"smape"`
+		MASE       float64 `json:"mase"`
+		MSIS       float64 `json:"msis"`
+		Coverage95 float64 `json:"coverage95"`
+	} `json:"m4Hourly"`
+	VicElec struct {
+		Accuracy float64 `json:"accuracy"`
+	} `json:"vicElec"`
+	I94 struct {
+		Accuracy float64 `json:"accuracy"`
+	} `json:"i94"`
+	WorldCup98 struct {
+		DayAhead float64 `json:"dayAhead"`
+		OneHour  float64 `json:"oneHour"`
+	} `json:"worldcup98"`
+	Superposed struct {
+		At30         float64 `json:"30at30"`
+		At100        float64 `json:"100at60"`
+		CalendarGain float64 `json:"calendarGain"` // points, at the mix where it is smaller
+	} `json:"superposed"`
+}
+
+// Headline picks the figures of a whole evaluation.
+func (r Report) Headline() Headline {
+	var h Headline
+	if r.M4 != nil {
+		ours := r.M4.Ours()
+		h.M4Hourly.OWA, h.M4Hourly.SMAPE, h.M4Hourly.MASE = rounded(ours.OWA), rounded(ours.SMAPE), rounded(ours.MASE)
+		h.M4Hourly.MSIS, h.M4Hourly.Coverage95 = rounded(r.M4.MSIS), rounded(r.M4.Coverage95)
+	}
+	if r.VicElec != nil {
+		h.VicElec.Accuracy = rounded(Accuracy(r.VicElec.Result.DayAhead))
+		h.I94.Accuracy = rounded(Accuracy(r.I94.Result.DayAhead))
+	}
+	if r.WorldCup != nil {
+		h.WorldCup98.DayAhead = rounded(Accuracy(r.WorldCup.Result.DayAhead))
+		h.WorldCup98.OneHour = rounded(Accuracy(r.WorldCup.Result.NextHour))
+	}
+	if mixed := r.Mixed(); len(mixed) == 2 {
+		h.Superposed.At30, h.Superposed.At100 = rounded(mixed[0].Calendar), rounded(mixed[1].Calendar)
+		h.Superposed.CalendarGain = rounded(math.Min(mixed[0].Calendar-mixed[0].Blind, mixed[1].Calendar-mixed[1].Blind))
+	}
+	return h
+}
+
+// rounded keeps four digits after the point; what is not a number is nothing.
+func rounded(v float64) float64 {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return 0
+	}
+	return math.Round(v*1e4) / 1e4
+}
+
+// Goal is a figure with what it should be.
+type Goal struct {
+	Name   string
+	What   string
+	Is     float64
+	Want   float64
+	AtMost bool // else at least
+	Within float64
+	Naive  string // of the same data, for comparison
+}
+
+// Met says whether a goal is reached.
+func (g Goal) Met() bool {
+	switch {
+	case g.Within > 0:
+		return math.Abs(g.Is-g.Want) <= g.Within
+	case g.AtMost:
+		return g.Is <= g.Want
+	default:
+		return g.Is >= g.Want
+	}
+}
+
+// Goals holds the figures of a report against what they should be.
+func (r Report) Goals() []Goal {
+	h := r.Headline()
+	var out []Goal
+	if r.M4 != nil {
+		out = append(out,
+			Goal{Name: "m4Hourly.owa", What: "M4 Hourly, 48 h, against Naive2", Is: h.M4Hourly.OWA, Want: 0.41, AtMost: true, Naive: "sNaive " + digits(r.M4.Methods[1].OWA, 4)},
+			Goal{Name: "m4Hourly.msis", What: "M4 Hourly, 95 % interval", Is: h.M4Hourly.MSIS, Want: 7, AtMost: true, Naive: "best published 6.139"},
+			Goal{Name: "m4Hourly.coverage95", What: "share in that interval, %", Is: h.M4Hourly.Coverage95, Want: 95, Within: 2})
+	}
+	if r.VicElec != nil {
+		out = append(out,
+			Goal{Name: "vicElec.accuracy", What: "electricity of Victoria, day ahead", Is: h.VicElec.Accuracy, Want: 96.5, Naive: "last week " + digits(r.VicElec.Naive, 1)},
+			Goal{Name: "i94.accuracy", What: "traffic on I-94, day ahead", Is: h.I94.Accuracy, Want: 93, Naive: "last week " + digits(r.I94.Naive, 1)})
+	}
+	if r.WorldCup != nil {
+		out = append(out,
+			Goal{Name: "worldcup98.dayAhead", What: "World Cup 98, day ahead", Is: h.WorldCup98.DayAhead, Want: 66, Naive: "yesterday " + digits(r.WorldCup.Day, 1)},
+			Goal{Name: "worldcup98.oneHour", What: "World Cup 98, one hour ahead", Is: h.WorldCup98.OneHour, Want: 82, Naive: "last hour " + digits(r.WorldCup.Last, 1)})
+	}
+	if m := r.Mixed(); len(m) == 2 {
+		out = append(out,
+			Goal{Name: "superposed.30at30", What: "30 weddings a day at 30 % of load, day ahead", Is: h.Superposed.At30, Want: 93, Naive: "last week " + digits(m[0].Naive, 1)},
+			Goal{Name: "superposed.100at60", What: "100 weddings a day at 60 % of load, day ahead", Is: h.Superposed.At100, Want: 94, Naive: "last week " + digits(m[1].Naive, 1)},
+			Goal{Name: "superposed.calendarGain", What: "points that the calendar is worth, at the mix where it is less", Is: h.Superposed.CalendarGain, Want: 14,
+				Naive: "without it " + digits(m[0].Blind, 1) + ", " + digits(m[1].Blind, 1)})
+	}
+	return out
+}

@@ -2,7 +2,7 @@ import { distance } from "./format";
 import type { Decision, ServiceStatus } from "./types";
 
 const KIND: Record<string, string> = {
-  verified: "good", no_op: "quiet", superseded: "quiet", held: "warn", cancelled: "warn", expired: "warn",
+  verified: "good", no_op: "quiet", superseded: "quiet", held: "warn", partial: "warn", cancelled: "warn", expired: "warn",
   refused: "warn", rolled_back: "bad", failed: "bad", lost: "bad",
 };
 

@@ -78,7 +78,7 @@ func (d *decision) watch() {
 // chance or with the whole minute.
 func (d *decision) surges() bool {
 	t, ready := &d.quality.throughput, d.obs.Replicas.Ready
-	if t.quality != models.QualityOK || t.Avg6 == nil || ready == 0 || !Surge(*t.Avg6, ready, d.kappa, *d.policy) {
+	if !t.usable() || t.Avg6 == nil || ready == 0 || !Surge(*t.Avg6, ready, d.kappa, *d.policy) {
 		return false
 	}
 	return d.beyondChance(t.Avg6, 6) || t.Avg60 != nil && Surge(*t.Avg60, ready, d.kappa, *d.policy)
@@ -228,7 +228,7 @@ func (d *decision) utilisation(avg60 float64, avg6 *float64) float64 {
 func (d *decision) latencyCandidate() {
 	l := d.quality.latency
 	slo := d.svc.SLOResponseTimeMS
-	if l.quality != models.QualityOK || !(slo > 0) || !slow(l, slo) {
+	if !l.usable() || !(slo > 0) || !slow(l, slo) {
 		return
 	}
 	p95, _ := l.newest()

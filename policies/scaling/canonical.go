@@ -12,7 +12,7 @@ import (
 
 // canonicalForm names the encoding below. It changes when the encoding does, so that a
 // hash of before is never taken for a hash of other inputs.
-const canonicalForm = "wedsync/scaling/inputs/2"
+const canonicalForm = "wedsync/scaling/inputs/3"
 
 // Fingerprint is what a decision on these inputs has for InputsHash.
 func Fingerprint(in Inputs) string { return fingerprint(&in) }
@@ -226,7 +226,9 @@ func (c canon) replicas(r *models.ReplicaSet) canon {
 		c = c.time(x.OrderedAt)
 		c = c.maybeTime(x.ReadyAt)
 	}
-	return c
+	c = c.strs(r.Writers)
+	c = c.str(r.Rollout)
+	return c.str(r.Template)
 }
 
 func (c canon) signal(s *models.Signal) canon {

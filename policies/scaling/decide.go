@@ -62,13 +62,14 @@ type decision struct {
 	panicked    bool
 	unread      bool                   // nothing could be decided
 	known       bool                   // some demand candidate could be used
-	trusted     bool                   // the forecast was used
+	trusted     bool                   // the forecast's record is good
 	rate        int                    // what measured throughput asks for
 	demand      int                    // largest used demand candidate
 	measured    int                    // the same without what a panic remembers
 	usual       int                    // what this hour of the week asks for
 	floor       int                    // largest floor
-	foreseen    int                    // what a trusted forecast asks for
+	foreseen    int                    // what a forecast with a good record asks for
+	stepless    int                    // of it what passes the step limit
 	static      int                    // what a schedule of the weddings would hold
 	ceremony    *models.CalendarWindow // that holds a scale-in back
 	calendarOld bool

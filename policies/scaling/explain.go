@@ -22,20 +22,25 @@ func (d *decision) sentence() string {
 		l = l.s(need).s("; ")
 	}
 	l = l.s(reason)
-	rule := ""
-	switch {
-	case e.Class == models.ClassReactive || e.Class == models.ClassForecast:
-		rule = "up_step"
-	case e.Class == models.ClassSteady && e.Direction == models.DirectionDown:
-		rule = "down_step"
-	}
 	for _, s := range e.Shaping {
-		if s.Rule == rule && s.Effect != reason {
+		if s.Effect != reason && shapes(s.Rule, e) {
 			l = l.s("; ").s(s.Effect)
 			break
 		}
 	}
 	return l.s(".").text()
+}
+
+// shapes says whether a rule shaped what is done, so that the sentence has to name it.
+func shapes(rule string, e *models.Explanation) bool {
+	switch rule {
+	case "up_step":
+		return e.Class == models.ClassReactive || e.Class == models.ClassForecast
+	case "down_step", "passed":
+		return e.Class == models.ClassSteady && e.Direction == models.DirectionDown
+	default:
+		return false
+	}
 }
 
 // deed is what is done, with the need where that is another number.

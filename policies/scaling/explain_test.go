@@ -1,14 +1,12 @@
 package scaling_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/wedsync/scalability/models"
 	"github.com/wedsync/scalability/policies/scaling"
@@ -133,25 +131,6 @@ func TestCounterfactualsRunThePublishedFormulas(t *testing.T) {
 			assert.Equal(t, c.kpa, e.Counterfactual.KPA)
 		})
 	}
-}
-
-func TestTheHashIsOfTheInputsAlone(t *testing.T) {
-	build := func(cpu float64) scaling.Inputs {
-		return with(serving(10, 640), change(models.MetricCPU, func(s *models.Signal) { s.Avg2 = val(cpu) }))
-	}
-	hash := func(in scaling.Inputs) string { e, _ := scaling.Decide(in); return e.InputsHash }
-	assert.Regexp(t, "^sha256:[0-9a-f]{64}$", hash(build(0.5)))
-	first, broken := hash(build(0.5)), hash(build(math.NaN()))
-	assert.Equal(t, first, hash(build(0.5)))
-	assert.NotEqual(t, hash(build(0.5)), hash(build(0.6)))
-	assert.Equal(t, broken, hash(build(math.NaN())), "what JSON cannot carry hashes the same, wherever it lies in memory")
-	assert.NotEqual(t, hash(build(math.NaN())), hash(build(math.Inf(1))))
-
-	raw, err := json.Marshal(build(0.5))
-	require.NoError(t, err)
-	var back scaling.Inputs
-	require.NoError(t, json.Unmarshal(raw, &back))
-	assert.Equal(t, hash(build(0.5)), hash(back), "inputs that were stored hash as those that were decided on")
 }
 
 func TestLeadCoversASlowStart(t *testing.T) {

@@ -137,3 +137,67 @@ func candidate(e models.Explanation, by string) models.Candidate {
 
 // minutely is load of which the newest seconds are not known: it is no spike.
 func minutely(s *models.Signal) { s.Avg2, s.Avg6 = nil, nil }
+
+// hump is a guest's load by ten minutes from two hours before to eight hours after the
+// ceremony: 0.1 requests/s, and 1 in the half hour after it has begun.
+func hump() *models.GuestKernel {
+	k := &models.GuestKernel{FromMinutes: -120, StepMinutes: 10, P90: make([]float64, 60)}
+	for i := range k.P90 {
+		k.P90[i] = 0.1
+		if i >= 12 && i < 15 {
+			k.P90[i] = 1
+		}
+	}
+	return k
+}
+
+// at is a wedding of so many guests whose ceremony is so long from now.
+func at(in time.Duration, guests int) models.CalendarWindow {
+	start := now.Add(in)
+	return models.CalendarWindow{ID: fmt.Sprintf("w%d", guests), Start: start, End: start.Add(8 * time.Hour), Guests: guests, Confirmed: true}
+}
+
+// windows puts weddings into the calendar, on a base of 200 requests/s, and certifies the
+// capacity of a replica.
+func windows(ws ...models.CalendarWindow) func(*scaling.Inputs) {
+	return func(in *scaling.Inputs) {
+		in.Observation.Calendar = &models.Calendar{ReadAt: now.Add(-time.Minute), Windows: ws, Kernel: hump(), BaseRPS: 200}
+		in.Observation.Learned = &models.Learned{CapacityP10RPS: 100, CertifiedAt: ago(time.Hour)}
+	}
+}
+
+// calendar has n weddings of 20 guests, half an hour apart, around now.
+func calendar(n int) func(*scaling.Inputs) {
+	var ws []models.CalendarWindow
+	for i := range n {
+		ws = append(ws, at(time.Duration(i-n/2)*30*time.Minute, 20))
+	}
+	return windows(ws...)
+}
+
+// trusted is a forecast with a good record.
+func trusted(rps float64, change func(*models.ForecastPoint)) func(*scaling.Inputs) {
+	return func(in *scaling.Inputs) {
+		f := models.ForecastPoint{
+			P50: rps, P95: rps, P99: rps, P70: rps, IssuedAt: now.Add(-time.Minute), Model: "profile", Trusted: true,
+			WAPE7Days: val(0.1), Coverage95: val(0.95), HistoryDays: val(30),
+		}
+		if change != nil {
+			change(&f)
+		}
+		in.Observation.Forecast = &f
+	}
+}
+
+func mode(m models.Mode) func(*scaling.Inputs) {
+	return func(in *scaling.Inputs) { in.Observation.Mode = m }
+}
+
+func flag(e models.Explanation, name string) models.Flag {
+	for _, f := range e.Flags {
+		if f.Name == name {
+			return f
+		}
+	}
+	return models.Flag{}
+}

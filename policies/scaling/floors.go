@@ -142,18 +142,6 @@ func courseOf(k *models.GuestKernel) (c course, ok bool) {
 	return c, true
 }
 
-// at is the load of one guest at a time after the ceremony.
-func (c *course) at(since time.Duration) (expected, chance float64) {
-	if since < c.from {
-		return 0, 0
-	}
-	i := int((since - c.from) / c.step)
-	if i >= c.n {
-		return 0, 0
-	}
-	return c.expected[i], c.chance[i]
-}
-
 // planned is the load that the calendar asks capacity for. Guests whose ceremony was a
 // while ago are told apart: whether they came is known.
 type planned struct {
@@ -171,13 +159,26 @@ type planned struct {
 // expectation is a load in requests per second, and the square of what chance may add.
 type expectation struct{ load, chance2 float64 }
 
-// add adds guests. What they bring adds up; what chance adds evens out, as the square
-// root of the sum of squares does.
-func (e *expectation) add(guests int, c *course, since time.Duration) {
-	load, chance := c.at(since)
+// addAll adds the guests of a wedding to each step from the first on; since is the time
+// from the ceremony to now. What they bring adds up; what chance adds evens out, as the
+// square root of the sum of squares does.
+func addAll(to *[planSteps]expectation, first int, guests int, c *course, since time.Duration) {
+	off := since + time.Duration(first)*planStep - c.from
+	i, rest := int(off/c.step), off%c.step
+	if rest < 0 {
+		i, rest = i-1, rest+c.step
+	}
 	g := float64(guests)
-	e.load += g * load
-	e.chance2 += g * chance * g * chance
+	for j := first; j < planSteps; j++ {
+		if i >= 0 && i < c.n {
+			chance := g * c.chance[i]
+			to[j].load += g * c.expected[i]
+			to[j].chance2 += chance * chance
+		}
+		for rest += planStep; rest >= c.step; rest -= c.step {
+			i++
+		}
+	}
 }
 
 // planSteps covers the hour before which a floor may not be let down, in steps of planStep.
@@ -211,7 +212,7 @@ func (d *decision) calendarFloor() {
 	k, ok := courseOf(c.Kernel)
 	ok = ok && d.measurable() && d.certified > 0 && finite(c.BaseRPS)
 	var p planned
-	d.plan(&p, &k)
+	d.plan(&p, &k, ok)
 	d.ceremony = p.ceremony
 	if !ok {
 		d.unused(models.Candidate{By: "calendar", Guests: p.guests, Why: "guests cannot be turned into replicas: the load of a guest or the capacity of a replica is not known"})
@@ -305,7 +306,7 @@ func (d *decision) prewarm() time.Duration {
 const plannedWaves = 3
 
 // plan adds up what the windows' guests bring.
-func (d *decision) plan(p *planned, k *course) {
+func (d *decision) plan(p *planned, k *course, ok bool) {
 	now, ahead := d.in.Now, d.prewarm()
 	p.sure = sureOrdinary
 	if d.weddingDay() {
@@ -324,7 +325,9 @@ func (d *decision) plan(p *planned, k *course) {
 			if p.coming == nil || w.Start.Before(p.coming.Start) {
 				p.coming = w
 			}
-			p.addLater(w, k, since, ahead)
+			if later := max(p.steps, int((-ahead-since+planStep-1)/planStep)); ok {
+				addAll(&p.young, later, w.Guests, k, since) // from when its capacity will be ordered
+			}
 			continue
 		case since < decayAfter:
 			if p.ceremony == nil || w.Guests > p.ceremony.Guests {
@@ -333,24 +336,14 @@ func (d *decision) plan(p *planned, k *course) {
 		default:
 			sum = &p.old
 		}
-		for j := range planSteps {
-			sum[j].add(w.Guests, k, since+time.Duration(j)*planStep)
+		if ok {
+			addAll(sum, 0, w.Guests, k, since)
 		}
 		p.windows++
 		p.guests += w.Guests
 		p.static += float64(w.Guests) * k.peak
 		if p.largest == nil || w.Guests > p.largest.Guests {
 			p.largest = w
-		}
-	}
-}
-
-// addLater adds the guests of a window whose capacity is not ordered yet to the time at
-// which it will be.
-func (p *planned) addLater(w *models.CalendarWindow, k *course, since, ahead time.Duration) {
-	for j := range planSteps {
-		if at := since + time.Duration(j)*planStep; j >= p.steps && at >= -ahead {
-			p.young[j].add(w.Guests, k, at)
 		}
 	}
 }

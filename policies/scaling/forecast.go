@@ -16,9 +16,8 @@ const (
 	forecastWAPE      = 0.35
 	forecastCoverLow  = 0.90 // of the 95th percentile
 	forecastCoverHigh = 0.99
-	forecastRise      = 0.25 // over the load of now: what is enough of a rise for the whole quantile
 	riseWhole         = 2.0  // times what is expected within the lead time: the rise has only begun,
-	riseBegun         = 1.5  // unless that is so much over the load of now
+	riseBegun         = 1.5  // unless that is so much over what stands
 	forecastFarAbove  = 3    // times what is needed or usual wants a reason in the calendar
 	forecastVeto      = 0.95 // of what stands there, needed within half an hour: none of it goes
 	blindGrowth       = 1.25 // on a forecast that is flown by without sight
@@ -37,19 +36,21 @@ func (d *decision) forecastCandidate() {
 	if finite(q) {
 		c.Value = ptr(q)
 	}
-	if d.measurable() && finite(q) {
-		c.N = ceil(q / (d.kappa * d.forecastTarget()))
-	}
-	if why := d.distrust(f, q, c.N); why != "" {
-		c.N, c.Why = 0, why
+	if c.Why = d.distrust(f, q); c.Why != "" {
 		d.unused(c)
 		return
 	}
 	d.trusted = true
-	c.Why = d.line().num(q).s(" requests/s expected within the lead time").text()
 	d.verified(f, q, &c)
+	d.foreseen = c.N
+	if usual := d.ordinary(); c.N > forecastFarAbove*usual && !f.Calendar {
+		c.Why = d.line().s("it asks for ").n(c.N).s(", over three times what is needed or usual, without a reason in the calendar").text()
+		c.N, d.stepless = 0, 0
+		d.unused(c)
+		return
+	}
 	if !d.quality.blind || d.quality.blindFor <= blindPage || !d.weddingDay() {
-		d.foreseen = c.N
+		d.stepless = c.N
 		d.candidate(c, models.ClassForecast)
 		return
 	}
@@ -58,29 +59,39 @@ func (d *decision) forecastCandidate() {
 	d.candidate(c, models.ClassFailsafe)
 }
 
-// verified has an order take the whole rise that is expected until it is verified, since
-// other growth waits for that. The beginning of a rise that is twice as large waits for
-// the time at which the whole is due: ordered now it would hold the rest up, or have it
-// stand idle.
+// ordinary is what is needed now or usual at this hour; what stands, while nothing is seen.
+func (d *decision) ordinary() int {
+	n := max(d.measured, d.usual, 1)
+	if d.quality.blind {
+		n = max(n, d.cur())
+	}
+	return n
+}
+
+// verified turns a forecast into replicas. An order takes the whole rise that is expected
+// until it is verified, since other growth waits for that. The beginning of a rise that
+// is twice as large waits for the time at which the whole is due: ordered now it would
+// hold the rest up, or have it stand idle.
 func (d *decision) verified(f *models.ForecastPoint, q float64, c *models.Candidate) {
+	room, cur := d.kappa*d.forecastTarget(), d.cur()
+	c.N = ceil(q / room)
+	c.Why = d.line().num(q).s(" requests/s expected within the lead time").text()
 	v := f.VerifiedP70
-	if c.N <= d.cur() || !finite(v) || v <= q {
-		return
-	}
-	if load, known := d.load(); known && v >= riseWhole*q && q < riseBegun*load {
-		c.N = min(c.N, d.cur())
+	switch {
+	case c.N <= cur || !finite(v) || v <= q:
+	case v >= riseWhole*q && float64(c.N) < riseBegun*float64(cur):
+		c.N = cur
 		c.Why = d.line().num(v).s(" requests/s expected, but not within the lead time yet").text()
-		return
+	default:
+		c.N = ceil(v / room)
+		c.Why = d.line().num(v).s(" requests/s expected until an order of now is verified").text()
 	}
-	c.N = ceil(v / (d.kappa * d.forecastTarget()))
-	c.Why = d.line().num(v).s(" requests/s expected until an order of now is verified").text()
 }
 
 // quantile chooses what of a forecast capacity is ordered for: the 70th percentile in
 // calm, the 95th where nothing is seen, and the 99th on a wedding day. A 95th percentile
 // in calm costs more than the same safety by a lower target does, since its tail is of
-// surges that nobody foresees. Where there is no 70th, the 95th counts as far as a rise
-// is expected.
+// surges that nobody foresees.
 func (d *decision) quantile(f *models.ForecastPoint) (q float64, by string) {
 	switch {
 	case d.quality.blind:
@@ -89,24 +100,26 @@ func (d *decision) quantile(f *models.ForecastPoint) (q float64, by string) {
 		return f.P99, "forecast_p99"
 	case d.weddingDay():
 		return f.P95, "forecast"
-	case f.P70 > 0 && finite(f.P70):
+	case f.P70 > 0:
 		return f.P70, "forecast"
 	default:
-		return d.tempered(f), "forecast"
+		return between(f.P50, f.P95), "forecast"
 	}
 }
 
-// tempered takes the 95th percentile for a rise that is expected, and less of it for a
-// smaller one: the median where load is to stay as it is. There the target's own headroom
-// bears what may be off.
-func (d *decision) tempered(f *models.ForecastPoint) float64 {
-	load, known := d.load()
-	if !known || !(load > 0) || !(f.P50 > 0) || !finite(f.P50) || !(f.P95 > f.P50) {
-		return f.P95
+// between is the 70th percentile of a log-normal error that has these medians and 95th
+// percentiles.
+func between(p50, p95 float64) float64 {
+	if !(p50 > 0) || !finite(p50) || !(p95 > p50) {
+		return p95
 	}
-	rise := (f.P50/load - 1) / forecastRise
-	return f.P50 + (f.P95-f.P50)*math.Max(0, math.Min(rise, 1))
+	return p50 * math.Pow(p95/p50, normal70/normal95)
 }
+
+const (
+	normal70 = 0.524
+	normal95 = 1.645
+)
 
 // forecastTarget is the share of capacity that a forecast may use.
 func (d *decision) forecastTarget() float64 {
@@ -115,8 +128,10 @@ func (d *decision) forecastTarget() float64 {
 
 // distrust says why a forecast is not used, "" where it is. The record counts where
 // there is one; else the predictor's own word.
-func (d *decision) distrust(f *models.ForecastPoint, q float64, n int) string {
+func (d *decision) distrust(f *models.ForecastPoint, q float64) string {
 	switch age := d.in.Now.Sub(f.IssuedAt); {
+	case !f.Trusted && f.Reason == "":
+		return "the predictor does not vouch for it"
 	case !f.Trusted:
 		return f.Reason
 	case age > forecastMaxAge:
@@ -129,15 +144,9 @@ func (d *decision) distrust(f *models.ForecastPoint, q float64, n int) string {
 		return d.line().s("it was wrong by ").pct(*f.WAPE7Days).s(" over seven days, more than ").pct(forecastWAPE).text()
 	case f.Coverage95 != nil && !(*f.Coverage95 >= forecastCoverLow && *f.Coverage95 <= forecastCoverHigh):
 		return d.line().s("its 95th percentile covered ").pct(*f.Coverage95).s(" of seven days, not ").pct(forecastCoverLow).s(" to ").pct(forecastCoverHigh).text()
+	default:
+		return ""
 	}
-	usual := max(d.measured, d.usual, 1)
-	if d.quality.blind {
-		usual = max(usual, d.cur())
-	}
-	if n > forecastFarAbove*usual && !f.Calendar {
-		return d.line().s("it asks for ").n(n).s(", over three times what is needed or usual, without a reason in the calendar").text()
-	}
-	return ""
 }
 
 // longEnough says whether a forecast knows enough of the past: two weeks, or some days

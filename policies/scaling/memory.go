@@ -54,52 +54,59 @@ type Decay struct {
 	Share float64   `json:"share"` // of the planned load that is still held
 }
 
-// memory is a window of needs of which only the largest is ever asked for: a need that a
-// later one is as large as is forgotten. What is left falls from the oldest to the
-// newest, one for each step of time at most.
-type memory struct {
-	kept [ringMost]Recommendation
-	n    int
-}
-
-// recall takes what was remembered and is not older than a span.
-func (m *memory) recall(old []Recommendation, now time.Time, span time.Duration) {
-	for _, r := range old {
-		if now.Sub(r.At) <= span {
-			m.add(r)
-		}
-	}
-}
-
-// add remembers a need. Of two in the same step the larger counts until the later.
-func (m *memory) add(r Recommendation) {
-	for m.n > 0 && m.kept[m.n-1].N <= r.N {
-		m.n--
-	}
-	if m.n > 0 && (m.n == ringMost || r.At.Unix()/ringStep == m.kept[m.n-1].At.Unix()/ringStep) {
-		m.kept[m.n-1].At = r.At
-		return
-	}
-	m.kept[m.n] = r
-	m.n++
-}
-
-// list copies the memory for the next decision: the caller's is left as it is.
-func (m *memory) list() []Recommendation {
-	return append(make([]Recommendation, 0, m.n), m.kept[:m.n]...)
-}
-
-// remember keeps a need for a window. With nothing remembered, at the beginning or after
-// a long silence, what stands there counts as needed now: whoever has not looked yet
-// removes nothing.
+// remember keeps a need for a window. Only the largest of a window is ever asked for, so
+// a need that a later one is as large as is forgotten: what is left falls from the oldest
+// to the newest. Of two within a step of time the larger counts until the later. With
+// nothing remembered, at the beginning or after a long silence, what stands there counts
+// as needed now: whoever has not looked yet removes nothing.
+//
+// The caller's list is left as it is.
 func remember(old []Recommendation, now Recommendation, span time.Duration, standing int) []Recommendation {
-	var m memory
-	m.recall(old, now.At, span)
-	if m.n == 0 {
+	for len(old) > 0 && now.At.Sub(old[0].At) > span {
+		old = old[1:]
+	}
+	if !falling(old) {
+		old = tidied(old, now.At, span)
+	}
+	if len(old) == 0 {
 		now.N = max(now.N, standing)
 	}
-	m.add(now)
-	return m.list()
+	return add(old, now)
+}
+
+// add gives a list with one more need.
+func add(list []Recommendation, r Recommendation) []Recommendation {
+	n := len(list)
+	for n > 0 && list[n-1].N <= r.N {
+		n--
+	}
+	out := append(make([]Recommendation, 0, n+1), list[:n]...)
+	if n > 0 && (n >= ringMost || r.At.Unix()/ringStep == list[n-1].At.Unix()/ringStep) {
+		out[n-1].At = r.At
+		return out
+	}
+	return append(out, r)
+}
+
+// falling says whether a list is as remember leaves it.
+func falling(list []Recommendation) bool {
+	for i := 1; i < len(list); i++ {
+		if list[i].N >= list[i-1].N || list[i].At.Before(list[i-1].At) {
+			return false
+		}
+	}
+	return len(list) <= ringMost
+}
+
+// tidied brings a list from elsewhere into the form that remember leaves.
+func tidied(list []Recommendation, now time.Time, span time.Duration) []Recommendation {
+	var out []Recommendation
+	for _, r := range list {
+		if now.Sub(r.At) <= span {
+			out = add(out, r)
+		}
+	}
+	return out
 }
 
 // largest is the largest need remembered since a time.

@@ -206,7 +206,7 @@ func (d *decision) ill() bool {
 	if errs.quality != models.QualityOK || errs.Avg60 == nil || *errs.Avg60 > suspectErrors {
 		return true
 	}
-	if float64(r.Ready) < suspectReady*float64(r.Spec-d.pending) {
+	if float64(r.Ready) < suspectReady*float64(r.Spec-d.pending) || r.Rollout != "" {
 		return true
 	}
 	x := d.obs.Disturbance

@@ -101,7 +101,7 @@ func (d *decision) upLimit(cur int) int {
 		return mostReplicas
 	}
 	n := max(0, cur-d.pending)
-	return max(cur, d.foreseen, whole(float64(n)*d.policy.UpFactor), n+min(max(d.policy.UpStep, 0), mostReplicas))
+	return max(cur, d.stepless, whole(float64(n)*d.policy.UpFactor), n+min(max(d.policy.UpStep, 0), mostReplicas))
 }
 
 // down removes capacity only when nothing speaks against it, and slowly.
@@ -132,7 +132,10 @@ func (d *decision) down(cur int) {
 		d.hold("dead_band", d.line().n(need).s(" is within ").pct(d.policy.DeadBandDown).s(" of ").n(cur).text())
 	default:
 		d.out.Desired = max(need, cur-step, least, d.memoryNeed(), ahead)
-		if d.out.Desired > need {
+		switch {
+		case d.passed():
+			d.note("passed", d.line().s("a surge has passed, and at most ").n(step).s(" go in one step").text())
+		case d.out.Desired > need:
 			d.note("down_step", d.line().s("at most ").n(step).s(" fewer in one step").text())
 		}
 	}
@@ -245,7 +248,7 @@ func (d *decision) recently() int {
 // passed says whether far more stands than was needed lately, and a trusted forecast
 // expects no more: a surge that has passed, or did not come.
 func (d *decision) passed() bool {
-	return d.trusted && !d.weddingDay() && float64(d.recently()) < transient*float64(d.cur())
+	return d.trusted && !d.weddingDay() && float64(max(d.recently(), d.foreseen)) < transient*float64(d.cur())
 }
 
 func remaining(now time.Time, last *time.Time, hold time.Duration) time.Duration {

@@ -84,7 +84,7 @@ func TestAForecastOfMoreHoldsScaleInBack(t *testing.T) {
 	}
 	decideAll(t, map[string]ruled{
 		"as much as stands is wanted soon": {in: with(serving(20, 900), needed(14), trusted(900, ahead(1500))), want: 20, class: models.ClassHold, rule: "look_ahead"},
-		"less is a bound":                  {in: with(serving(30, 900), needed(14), trusted(900, ahead(2100))), want: 28, class: models.ClassSteady},
+		"less is a bound":                  {in: with(serving(30, 1400), needed(22), trusted(1400, ahead(2100))), want: 28, class: models.ClassSteady},
 		"no more than is expected anyway":  {in: with(serving(20, 900), needed(14), trusted(900, ahead(900))), want: 18, class: models.ClassSteady},
 		"not one that has no trust":        {in: with(serving(20, 900), needed(14), trusted(900, func(f *models.ForecastPoint) { f.LookAheadP90, f.Trusted = 1500, false })), want: 18, class: models.ClassSteady},
 	})

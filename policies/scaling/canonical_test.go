@@ -111,7 +111,7 @@ func TestInputsThatWereStoredHashAndDecideTheSame(t *testing.T) {
 			got, again := scaling.Decide(back)
 			assert.Equal(t, marshal(t, want), marshal(t, got))
 			assert.Equal(t, marshal(t, state), marshal(t, again))
-			assert.Equal(t, scaling.Fingerprint(in), want.InputsHash)
+			assert.Equal(t, want.InputsHash, scaling.Fingerprint(in))
 		})
 	}
 }
@@ -121,7 +121,8 @@ func TestTheHashIsOfTheInputsAlone(t *testing.T) {
 		return with(serving(10, 640), change(models.MetricCPU, func(s *models.Signal) { s.Avg2 = val(v) }))
 	}
 	assert.Regexp(t, "^sha256:[0-9a-f]{64}$", scaling.Fingerprint(cpu(0.5)))
-	assert.Equal(t, scaling.Fingerprint(cpu(0.5)), scaling.Fingerprint(cpu(0.5)))
+	first, again := scaling.Fingerprint(cpu(0.5)), scaling.Fingerprint(cpu(0.5))
+	assert.Equal(t, first, again)
 	nan := scaling.Fingerprint(cpu(math.NaN()))
 	assert.Equal(t, nan, scaling.Fingerprint(cpu(-math.NaN())), "every NaN is the same")
 	assert.NotEqual(t, nan, scaling.Fingerprint(cpu(math.Inf(1))))

@@ -208,6 +208,9 @@ func (d *decision) combine() {
 		d.candidate(models.Candidate{By: "current", N: d.cur(), Why: d.blindReason()}, models.ClassFailsafe)
 	}
 	d.next.Ring = remember(d.in.State.Ring, Recommendation{d.in.Now, max(d.raw.n, d.unseen())}, ringSpan, d.cur())
+	if d.quality.suspect { // with what is remembered now, so that the next look asks for no more
+		d.next.SuspectNeed = max(d.next.SuspectNeed, largest(d.next.Ring, d.in.Now.Add(-suspectHold)))
+	}
 	if before := d.next.SuspectNeed; d.quality.suspect && before > d.raw.n {
 		why := d.line().n(before).s(" were needed before load fell while the service looked ill").text()
 		d.candidate(models.Candidate{By: "before_fall", Quality: models.QualitySuspectLow, N: before, Why: why}, models.ClassReactive)

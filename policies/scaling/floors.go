@@ -316,7 +316,7 @@ func (d *decision) plan(p *planned, k *course, ok bool) {
 	for i := range d.obs.Calendar.Windows {
 		w := &d.obs.Calendar.Windows[i]
 		since := now.Sub(w.Start)
-		if w.Cancelled || w.Guests <= 0 || since < -nodesAhead || !now.Before(w.End.Add(floorAfter)) {
+		if !concerns(w, now) {
 			continue
 		}
 		sum := &p.young
@@ -346,6 +346,11 @@ func (d *decision) plan(p *planned, k *course, ok bool) {
 			p.largest = w
 		}
 	}
+}
+
+// concerns says whether a window's guests may ask for capacity now or before long.
+func concerns(w *models.CalendarWindow, now time.Time) bool {
+	return !w.Cancelled && w.Guests > 0 && now.Sub(w.Start) >= -nodesAhead && now.Before(w.End.Add(floorAfter))
 }
 
 // withZone adds what has to stand when one zone of a critical service fails.

@@ -59,11 +59,11 @@ func (d *decision) forecastCandidate() {
 	d.candidate(c, models.ClassFailsafe)
 }
 
-// ordinary is what is needed now or usual at this hour; what stands, while nothing is seen.
+// ordinary is what is needed now or usual at this hour; what serves, while nothing is seen.
 func (d *decision) ordinary() int {
 	n := max(d.measured, d.usual, 1)
 	if d.quality.blind {
-		n = max(n, d.cur())
+		n = max(n, d.obs.Replicas.Ready)
 	}
 	return n
 }

@@ -15,11 +15,12 @@ import (
 	"github.com/wedsync/scalability/models"
 )
 
-// outage is how long a server stays away.
+// outage is how long a server stays away: half a minute by default, longer to report of it
+// (WEDSYNC_E2E_OUTAGE=60s make e2e).
 func outage(t *testing.T) time.Duration {
 	text := os.Getenv("WEDSYNC_E2E_OUTAGE")
 	if text == "" {
-		return time.Minute
+		return 30 * time.Second
 	}
 	d, err := time.ParseDuration(text)
 	require.NoError(t, err, "WEDSYNC_E2E_OUTAGE must be a duration such as 60s")

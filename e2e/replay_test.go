@@ -32,9 +32,9 @@ func TestReplicasFollowAMatchDayOfTheWorldCup(t *testing.T) {
 	const name = models.ServiceAPI
 	s.quick(t, name, nil)
 	// The opening day, 10 June 1998: quiet before the first kick-off at 15:30, a rush around
-	// both matches, quiet at night. Eighteen hours in three minutes.
+	// both matches, quiet at night. Eighteen hours in two minutes.
 	cmd := exec.CommandContext(t.Context(), "../bin/wedsync", "replay", "--trace", trace, "--api-only", "--root", s.root,
-		"--from", "1998-06-10 06:00", "--to", "1998-06-11 00:00", "--speed", "360")
+		"--from", "1998-06-10 06:00", "--to", "1998-06-11 00:00", "--speed", "540")
 	cmd.Stderr = os.Stderr
 	require.NoError(t, cmd.Start())
 	client := s.fleetClient(t)

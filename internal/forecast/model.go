@@ -33,10 +33,14 @@ type Model struct {
 	planned  int // origin of the running day's forecast, −1 without
 	courses  *courses
 	events   []booked // by their start
+	tags     tags
 }
 
-// booked is an event with its weight.
-type booked struct{ Event }
+// booked is an event with the numbers of its tags.
+type booked struct {
+	Event
+	places []int
+}
 
 // first is the first hour in which an event may be felt.
 func (b booked) first() int { return int(math.Floor(b.Start)) + firstKnot - 1 }
@@ -46,7 +50,7 @@ func New(o Options) *Model {
 	if o.Power == 0 {
 		o.Power = 1
 	}
-	m := &Model{opts: o, planned: -1, courses: newCourses()}
+	m := &Model{opts: o, planned: -1, courses: newCourses(), tags: tags{}}
 	cal := almanac{start: o.Start, holiday: o.Holiday}
 	if !o.Events {
 		m.stacks = []*stack{{base: base{cal: cal}}}
@@ -62,7 +66,7 @@ func New(o Options) *Model {
 func (m *Model) Book(events ...Event) {
 	for _, e := range events {
 		e.Size = math.Pow(e.Size, m.opts.Power)
-		m.events = append(m.events, booked{e})
+		m.events = append(m.events, booked{e, m.tags.places(m.stacks[0].base.cal, e)})
 	}
 	slices.SortStableFunc(m.events, func(a, b booked) int { return cmp.Compare(a.Start, b.Start) })
 	m.replan()

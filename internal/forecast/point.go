@@ -228,7 +228,7 @@ func (s *stack) shares(m *Model, t int, plain float64) []Share {
 	}
 	var out []Share
 	for _, e := range m.between(t, t+1) {
-		load := e.Size * s.sizes.factor(s.sizes.places(s.base.cal, e.Event)) * s.kernel.of(m.courses.of(e.Start, t))
+		load := e.Size * s.sizes.factor(e.places) * s.kernel.of(m.courses.of(e.Start, t))
 		if s.mode == multiplicative {
 			load *= plain
 		}

@@ -17,28 +17,18 @@ const (
 	lookFrom     = -3
 )
 
-// sizes are how much more or less events bring by their tags: a type, a region, a team,
-// and the part of the week and of the day they are in.
-type sizes struct {
-	index  map[string]int
-	normal *linear.Normal
-	theta  []float64
-	fresh  bool // something was learned since theta
-}
+// tags number what tells events apart.
+type tags map[string]int
 
-func newSizes() *sizes {
-	return &sizes{index: map[string]int{}, normal: linear.NewNormal(tagLimit)}
-}
-
-// places are the positions of an event's tags, new ones added while there is room.
-func (s *sizes) places(cal almanac, e Event) []int {
-	tags := append(e.Tags[:len(e.Tags):len(e.Tags)], when(cal, e)...)
-	out := make([]int, 0, len(tags))
-	for _, tag := range tags {
-		i, ok := s.index[tag]
-		if !ok && len(s.index) < tagLimit {
-			i, ok = len(s.index), true
-			s.index[tag] = i
+// places are the numbers of an event's tags, new ones added while there is room.
+func (t tags) places(cal almanac, e Event) []int {
+	all := append(e.Tags[:len(e.Tags):len(e.Tags)], when(cal, e)...)
+	out := make([]int, 0, len(all))
+	for _, tag := range all {
+		i, ok := t[tag]
+		if !ok && len(t) < tagLimit {
+			i, ok = len(t), true
+			t[tag] = i
 		}
 		if ok {
 			out = append(out, i)
@@ -56,6 +46,16 @@ func when(cal almanac, e Event) []string {
 	}
 	return []string{part, "from " + strconv.Itoa(hour%day/3*3)}
 }
+
+// sizes are how much more or less events bring by their tags: a type, a region, a team,
+// and the part of the week and of the day they are in.
+type sizes struct {
+	normal *linear.Normal
+	theta  []float64
+	fresh  bool // something was learned since theta
+}
+
+func newSizes() *sizes { return &sizes{normal: linear.NewNormal(tagLimit)} }
 
 // factor is what the load of an event is multiplied by.
 func (s *sizes) factor(places []int) float64 {

@@ -51,7 +51,7 @@ func (s *stack) lay(m *Model, from, until int) {
 	s.rows, s.rowsAt = s.rows[:n], from
 	clear(s.rows)
 	for _, e := range m.between(from, until) {
-		size := e.Size * s.sizes.factor(s.sizes.places(s.base.cal, e.Event))
+		size := e.Size * s.sizes.factor(e.places)
 		for t := max(from, e.first()); t < min(until, e.first()+courseHours); t++ {
 			row := s.row(t)
 			for _, p := range m.courses.of(e.Start, t) {
@@ -162,8 +162,7 @@ func (s *stack) learnSizes(m *Model, origin int) {
 		if at := int(math.Floor(e.Start)) + settled; at < origin || at >= origin+day {
 			continue
 		}
-		places := s.sizes.places(s.base.cal, e.Event)
-		factor := s.sizes.factor(places)
+		factor := s.sizes.factor(e.places)
 		xy, xx := 0.0, 0.0
 		for t := int(math.Floor(e.Start)) + lookFrom; t < int(math.Floor(e.Start))+settled; t++ {
 			if t < max(s.rowsAt, origin) || math.IsNaN(m.measured[t]) || !(s.plain[t-origin] > 0) {
@@ -183,7 +182,7 @@ func (s *stack) learnSizes(m *Model, origin int) {
 		}
 		if xx > 0 {
 			multiple := xy / xx
-			s.sizes.learn(places, multiple, noise/xx/square(math.Max(multiple, 0.2)))
+			s.sizes.learn(e.places, multiple, noise/xx/square(math.Max(multiple, 0.2)))
 		}
 	}
 	s.sizes.solve()

@@ -2,30 +2,42 @@ package evaluate
 
 import "math"
 
-// Headline is the figures that the goals are about; accuracies are 100 · (1 − WAPE).
+// Headline is the figures that the goals are about; accuracies are 100 · (1 − WAPE). What
+// a suite has no part in is absent.
 type Headline struct {
-	M4Hourly struct {
-		OWA        float64 `json:"owa"`
-		SMAPE      float64 `json:"smape"`
-		MASE       float64 `json:"mase"`
-		MSIS       float64 `json:"msis"`
-		Coverage95 float64 `json:"coverage95"`
-	} `json:"m4Hourly"`
-	VicElec struct {
-		Accuracy float64 `json:"accuracy"`
-	} `json:"vicElec"`
-	I94 struct {
-		Accuracy float64 `json:"accuracy"`
-	} `json:"i94"`
-	WorldCup98 struct {
-		DayAhead float64 `json:"dayAhead"`
-		OneHour  float64 `json:"oneHour"`
-	} `json:"worldcup98"`
-	Superposed struct {
-		At30         float64 `json:"30at30"`
-		At100        float64 `json:"100at60"`
-		CalendarGain float64 `json:"calendarGain"` // points, at the mix where it is smaller
-	} `json:"superposed"`
+	M4Hourly   *M4Figures         `json:"m4Hourly,omitempty"`
+	VicElec    *AccuracyFigure    `json:"vicElec,omitempty"`
+	I94        *AccuracyFigure    `json:"i94,omitempty"`
+	WorldCup98 *WorldCupFigures   `json:"worldcup98,omitempty"`
+	Superposed *SuperposedFigures `json:"superposed,omitempty"`
+}
+
+// M4Figures are those of the competition.
+type M4Figures struct {
+	OWA        float64 `json:"owa"`
+	SMAPE      float64 `json:"smape"`
+	MASE       float64 `json:"mase"`
+	MSIS       float64 `json:"msis"`
+	Coverage95 float64 `json:"coverage95"` // in percent
+}
+
+// AccuracyFigure is that of a load, a day ahead.
+type AccuracyFigure struct {
+	Accuracy float64 `json:"accuracy"`
+}
+
+// WorldCupFigures are accuracies.
+type WorldCupFigures struct {
+	DayAhead float64 `json:"dayAhead"`
+	OneHour  float64 `json:"oneHour"`
+}
+
+// SuperposedFigures are accuracies a day ahead with weddings on real loads, and the points
+// that the calendar is worth, at the mix where that is less.
+type SuperposedFigures struct {
+	At30         float64 `json:"30at30"`
+	At100        float64 `json:"100at60"`
+	CalendarGain float64 `json:"calendarGain"`
 }
 
 // Headline picks the figures of a whole evaluation.
@@ -33,20 +45,18 @@ func (r Report) Headline() Headline {
 	var h Headline
 	if r.M4 != nil {
 		ours := r.M4.Ours()
-		h.M4Hourly.OWA, h.M4Hourly.SMAPE, h.M4Hourly.MASE = rounded(ours.OWA), rounded(ours.SMAPE), rounded(ours.MASE)
-		h.M4Hourly.MSIS, h.M4Hourly.Coverage95 = rounded(r.M4.MSIS), rounded(r.M4.Coverage95)
+		h.M4Hourly = &M4Figures{rounded(ours.OWA), rounded(ours.SMAPE), rounded(ours.MASE), rounded(r.M4.MSIS), rounded(r.M4.Coverage95)}
 	}
 	if r.VicElec != nil {
-		h.VicElec.Accuracy = rounded(Accuracy(r.VicElec.Result.DayAhead))
-		h.I94.Accuracy = rounded(Accuracy(r.I94.Result.DayAhead))
+		h.VicElec = &AccuracyFigure{rounded(Accuracy(r.VicElec.Result.DayAhead))}
+		h.I94 = &AccuracyFigure{rounded(Accuracy(r.I94.Result.DayAhead))}
 	}
 	if r.WorldCup != nil {
-		h.WorldCup98.DayAhead = rounded(Accuracy(r.WorldCup.Result.DayAhead))
-		h.WorldCup98.OneHour = rounded(Accuracy(r.WorldCup.Result.NextHour))
+		h.WorldCup98 = &WorldCupFigures{rounded(Accuracy(r.WorldCup.Result.DayAhead)), rounded(Accuracy(r.WorldCup.Result.NextHour))}
 	}
-	if mixed := r.Mixed(); len(mixed) == 2 {
-		h.Superposed.At30, h.Superposed.At100 = rounded(mixed[0].Calendar), rounded(mixed[1].Calendar)
-		h.Superposed.CalendarGain = rounded(math.Min(mixed[0].Calendar-mixed[0].Blind, mixed[1].Calendar-mixed[1].Blind))
+	if m := r.Mixed(); len(m) == 2 {
+		gain := math.Min(m[0].Calendar-m[0].Blind, m[1].Calendar-m[1].Blind)
+		h.Superposed = &SuperposedFigures{rounded(m[0].Calendar), rounded(m[1].Calendar), rounded(gain)}
 	}
 	return h
 }

@@ -33,7 +33,7 @@ func (m M4) Ours() M4Row { return m.Methods[len(m.Methods)-1] }
 const seasonality = 24
 
 // JudgeM4 forecasts the hours after each series and scores them as the competition does.
-func JudgeM4(ctx context.Context, series []Series, progress func(string, int, int)) (M4, error) {
+func JudgeM4(ctx context.Context, series []Series, progress func(int, int, string)) (M4, error) {
 	if len(series) == 0 {
 		return M4{}, errors.New("evaluate: no M4 series")
 	}

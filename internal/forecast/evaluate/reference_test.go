@@ -19,11 +19,11 @@ func data(t testing.TB, needs ...string) string {
 	t.Helper()
 	dir := os.Getenv("WEDSYNC_DATA")
 	if dir == "" {
-		dir = "../../../../shared/data"
+		t.Skip("no public data: set WEDSYNC_DATA to their folder, see docs/forecast.md")
 	}
 	for _, name := range needs {
 		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
-			t.Skipf("no public data: %v (set WEDSYNC_DATA, see docs/forecast.md)", err)
+			t.Skipf("no public data: %v, see docs/forecast.md", err)
 		}
 	}
 	return dir
@@ -68,6 +68,32 @@ func TestScorersGiveTheKnownFigures(t *testing.T) {
 		if figures[2] != "" {
 			assert.InDelta(t, number(t, figures[2]), owa, 0.00005, "OWA of %s", name)
 		}
+	}
+}
+
+// TestWhatWasReachedIsKept guards the figures of the note, on a part of the data.
+func TestWhatWasReachedIsKept(t *testing.T) {
+	dir := data(t, "m4-hourly/hourly-train.csv.gz", "m4-hourly/hourly-test.csv.gz", "day-ahead/vic_elec.csv.gz", "day-ahead/i94_traffic.csv.gz")
+	series, err := evaluate.ReadM4(dir)
+	require.NoError(t, err)
+	var some []evaluate.Series
+	for i := 0; i < len(series); i += 3 {
+		some = append(some, series[i])
+	}
+	m4, err := evaluate.JudgeM4(t.Context(), some, nil)
+	require.NoError(t, err)
+	assert.Less(t, m4.Ours().OWA, 0.45)
+	assert.Less(t, m4.MSIS, 8.0)
+	if testing.Short() {
+		return
+	}
+	r, err := evaluate.Run(t.Context(), evaluate.Options{Suite: evaluate.SuiteDayAhead, Data: dir})
+	require.NoError(t, err)
+	assert.Greater(t, r.Headline().VicElec.Accuracy, 96.4)
+	assert.Greater(t, r.Headline().I94.Accuracy, 93.0)
+	for _, j := range []*evaluate.Judged{r.VicElec, r.I94} {
+		assert.InDelta(t, 0.95, score.TallyOf(j.Result.DayAhead, nil).Coverage, 0.02, j.Name)
+		assert.InDelta(t, 0.95, score.TallyOf(j.Result.NextHour, nil).Coverage, 0.02, j.Name)
 	}
 }
 

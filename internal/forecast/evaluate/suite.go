@@ -27,13 +27,16 @@ func Suites() []string {
 	return []string{SuiteHeadline, SuiteM4, SuiteDayAhead, SuiteWorldCup, SuiteWeddings}
 }
 
+// DefaultSeeds is how many times weddings are drawn.
+const DefaultSeeds = 3
+
 // Options of an evaluation.
 type Options struct {
 	Suite    string
 	Data     string // folder
 	Every    int    // take each n-th series of M4 only, for a quick look; 0 is 1
-	Seeds    int    // of the weddings; 0 is 3
-	Progress func(step string, done, total int)
+	Seeds    int    // of the weddings; 0 is DefaultSeeds
+	Progress func(done, total int, step string)
 }
 
 // Judged is a load with its forecasts and those of naive methods.
@@ -79,10 +82,13 @@ func Run(ctx context.Context, o Options) (Report, error) {
 		return Report{}, fmt.Errorf("evaluate: there is no suite %q, only %v", o.Suite, Suites())
 	}
 	if o.Progress == nil {
-		o.Progress = func(string, int, int) {}
+		o.Progress = func(int, int, string) {}
 	}
 	if o.Seeds == 0 {
-		o.Seeds = 3
+		o.Seeds = DefaultSeeds
+	}
+	if o.Seeds < 0 || o.Every < 0 {
+		return Report{}, fmt.Errorf("evaluate: %d seeds and each %d-th series cannot be taken", o.Seeds, o.Every)
 	}
 	began := time.Now()
 	r := Report{Suite: o.Suite}
@@ -102,7 +108,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 		if ctx.Err() != nil {
 			break
 		}
-		o.Progress(job.name, i, len(jobs))
+		o.Progress(i, len(jobs), job.name)
 		g.Go(func() error { return job.run(ctx) })
 	}
 	err = g.Wait()
@@ -122,7 +128,7 @@ func (r *Report) m4(ctx context.Context, o Options) error {
 		}
 		series = some
 	}
-	m4, err := JudgeM4(ctx, series, func(step string, done, total int) { o.Progress("M4 Hourly, "+step, done, total) })
+	m4, err := JudgeM4(ctx, series, func(done, total int, step string) { o.Progress(done, total, "M4 Hourly: "+step) })
 	r.M4 = &m4
 	return err
 }

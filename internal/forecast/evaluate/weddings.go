@@ -25,7 +25,8 @@ func (m Mix) String() string { return fmt.Sprintf("%.0fat%.0f", m.PerDay, 100*m.
 
 // What the weddings are like; docs/forecast.md has the reasons.
 const (
-	dayScatter    = 0.8  // of the number of weddings from day to day, as a logarithm, beyond month and weekday
+	dayScatter    = 1.0  // of the number of weddings from day to day, as a logarithm, beyond month and weekday
+	mostScatter   = 1.5  // times dayScatter: venues are limited
 	guestScatter  = 0.6  // of the guests
 	usualGuests   = 110  // their median
 	loadScatter   = 0.35 // of what the guests of one wedding do
@@ -72,7 +73,7 @@ func rates(h Hourly, perDay float64, rng *rand.Rand) []float64 {
 	total := 0.0
 	for d := range out {
 		date := h.Start.AddDate(0, 0, d)
-		out[d] = months[date.Month()-1] * weekdays[date.Weekday()] * math.Exp(dayScatter*rng.NormFloat64())
+		out[d] = months[date.Month()-1] * weekdays[date.Weekday()] * math.Exp(dayScatter*min(max(rng.NormFloat64(), -mostScatter), mostScatter))
 		total += out[d]
 	}
 	for d := range out {

@@ -28,7 +28,7 @@ const shortest = week + day
 type Options struct {
 	Horizon  int
 	Coverage float64                            // of the intervals; 0 is 0.95
-	Progress func(step string, done, total int) // nil: silent
+	Progress func(done, total int, step string) // nil: silent
 }
 
 // Forecast is that of one series.
@@ -43,7 +43,7 @@ func Make(ctx context.Context, series [][]float64, o Options) ([]Forecast, error
 		o.Coverage = 0.95
 	}
 	if o.Progress == nil {
-		o.Progress = func(string, int, int) {}
+		o.Progress = func(int, int, string) {}
 	}
 	if o.Horizon < 1 || o.Horizon > MaxHorizon {
 		return nil, fmt.Errorf("panel: a horizon of %d hours, 1 to %d are possible", o.Horizon, MaxHorizon)
@@ -74,7 +74,7 @@ const origins = 4
 type work struct {
 	ctx      context.Context //nolint:containedctx // one call
 	horizon  int
-	progress func(string, int, int)
+	progress func(int, int, string)
 	z        [][]float64 // logarithms
 	floors   []float64
 }
@@ -137,7 +137,7 @@ func (w *work) members() ([]*member, error) {
 		{"smoothing", w.smoothed}, {"autoregression", w.autoregressed}, {"ridges", w.ridges},
 	}
 	for i, s := range steps {
-		w.progress(s.name, i, len(steps))
+		w.progress(i, len(steps), s.name)
 		m, err := s.make()
 		if err != nil {
 			return nil, err

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/wedsync/scalability/models"
@@ -80,6 +81,24 @@ func run(m *testing.M) (int, error) {
 		s.dumpLogs(os.Stderr)
 	}
 	return code, s.stop()
+}
+
+// freshStack starts a stack of one test's own, which is stopped with it.
+func freshStack(t *testing.T) *stack {
+	t.Helper()
+	root, err := os.MkdirTemp("", "wedsync-e2e-own-")
+	require.NoError(t, err)
+	require.NoError(t, os.Chmod(root, 0o755)) // Postgres runs as another user when we are root
+	s, err := startStack(filepath.Join(root, ".wedsync"))
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		if t.Failed() {
+			s.dumpLogs(os.Stderr)
+		}
+		assert.NoError(t, s.stop())
+		_ = os.RemoveAll(root)
+	})
+	return s
 }
 
 func startStack(root string) (*stack, error) {

@@ -26,6 +26,11 @@ import (
 // share anything but the database, so they are tried side by side; what fills the database
 // has it alone.
 func TestVerifiedChange(t *testing.T) {
+	// Other tests leave services scaled, and what is large is not removed without a
+	// person's yes: these begin on a stack at rest.
+	before := shared
+	shared = freshStack(t)
+	t.Cleanup(func() { shared = before })
 	t.Run("side by side", func(t *testing.T) {
 		for name, f := range map[string]func(*testing.T){
 			"crash and quarantine": crashAndQuarantine,

@@ -109,7 +109,7 @@ func (d *decision) demandCandidates() {
 	load, loadKnown := d.load()
 	if loadKnown {
 		d.rate = ceil(load / (d.kappa * d.u))
-		why := d.line().num(load).s(" requests/s at ").pct(d.u).s(" of ").num(d.kappa).s(" per replica").text()
+		why := d.line().num(load).s(" requests/s need ").n(d.rate).s(" at ").pct(d.u).s(" of ").num(d.kappa).s(" per replica").text()
 		d.demandCandidate(models.Candidate{By: "throughput", Value: &load, Target: ptr(d.kappa * d.u), Quality: d.quality.ofThroughput(), N: d.rate, Why: why})
 	} else {
 		d.unused(models.Candidate{By: "throughput", Why: "missing"})

@@ -129,7 +129,7 @@ func (d *decision) budget() {
 		}
 		return
 	}
-	calc := d.line().money(hour).s(" an hour ÷ ").money(cost).text()
+	calc := d.line().money(hour).s(" an hour ÷ ").money(cost).s(" per replica").text()
 	n := max(allowed, d.demand, d.floor, d.svc.MinReplicas)
 	if n > allowed {
 		calc += ", but no less than is needed now"
@@ -189,7 +189,11 @@ func (d *decision) deficit() {
 	if d.weddingDay() || d.emergency() || d.panicked {
 		level = models.FlagPage
 	}
-	d.flag("capacity_deficit", level, d.line().n(short).s(" replicas are missing for ").whole(x.RPS).s(" requests/s").text())
+	l := d.line().n(short).s(" replicas are")
+	if short == 1 {
+		l = d.line().s("1 replica is")
+	}
+	d.flag("capacity_deficit", level, l.s(" missing for ").whole(x.RPS).s(" requests/s").text())
 }
 
 // lastBound is the tightest ceiling: each that binds is lower than the one before.

@@ -212,7 +212,7 @@ func (d *decision) combine() {
 		d.next.SuspectNeed = max(d.next.SuspectNeed, largest(d.next.Ring, d.in.Now.Add(-suspectHold)))
 	}
 	if before := d.next.SuspectNeed; d.quality.suspect && before > d.raw.n {
-		why := d.line().n(before).s(" were needed before load fell while the service looked ill").text()
+		why := d.line().n(before).s(" were needed before load fell while the service looked ill: an outage is no lull").text()
 		d.candidate(models.Candidate{By: "before_fall", Quality: models.QualitySuspectLow, N: before, Why: why}, models.ClassReactive)
 	}
 	d.driver = d.raw

@@ -28,6 +28,9 @@ func (d *decision) sentence() string {
 			break
 		}
 	}
+	if e.Approval != nil {
+		l = l.s("; somebody has to agree, since ").s(e.Approval.Reason)
+	}
 	return l.s(".").text()
 }
 

@@ -34,7 +34,7 @@ func ExampleDecide() {
 	fmt.Printf("HPA would have %d, KPA %d\n", *e.Counterfactual.HPA, *e.Counterfactual.KPA)
 	// Output:
 	// Scale api 14→18 (wanted 22): wedding-day/2027-06-12 reserved at least 22 until 12 Jun 20:00 UTC (180 guests at 15:00); limited to 18 by the database's connections, (200 − 20 − 0) ÷ 10.
-	// candidate throughput: 11 (700 requests/s at 65 % of 100 per replica)
+	// candidate throughput: 11 (700 requests/s need 11 at 65 % of 100 per replica)
 	// candidate utilisation: 11 (50 % of 14 ready replicas in use)
 	// candidate reservation:8f3: 22 (wedding-day/2027-06-12 reserved at least 22 until 12 Jun 20:00 UTC (180 guests at 15:00))
 	// candidate min: 2 (the minimum of the service)
@@ -50,17 +50,17 @@ func TestSentences(t *testing.T) {
 		in   scaling.Inputs
 		want string
 	}{
-		"steady":     {serving(10, 640), "Keep api at 10: 640 requests/s at 65 % of 100 per replica."},
-		"demand":     {serving(10, 780), "Scale api 10→12: 780 requests/s at 65 % of 100 per replica."},
-		"a fraction": {serving(10, 82.54), "Scale api 10→9 (need 2): 82.5 requests/s at 65 % of 100 per replica; at most 1 fewer in one step."},
+		"steady":     {serving(10, 640), "Keep api at 10: 640 requests/s need 10 at 65 % of 100 per replica."},
+		"demand":     {serving(10, 780), "Scale api 10→12: 780 requests/s need 12 at 65 % of 100 per replica."},
+		"a fraction": {serving(10, 82.54), "Scale api 10→9 (need 2): 82.5 requests/s need 2 at 65 % of 100 per replica; at most 1 fewer in one step."},
 		"a step": {with(serving(10, 2600), change(models.MetricCPU, nil), change(models.MetricThroughput, minutely)),
-			"Scale api 10→20 (need 40): 2600 requests/s at 65 % of 100 per replica; at most 20 until those on their way are ready."},
+			"Scale api 10→20 (need 40): 2600 requests/s need 40 at 65 % of 100 per replica; at most 20 until those on their way are ready."},
 		"a step whose replicas start": {with(serving(10, 2600), change(models.MetricCPU, nil), change(models.MetricThroughput, minutely), func(in *scaling.Inputs) { in.Observation.Replicas = replicas(10, 10) }),
 			"Keep api at 20 (need 40): at most 20 until those on their way are ready."},
 		"a spike": {with(serving(10, 640), change(models.MetricCPU, nil), spike(1300, now)),
-			"Scale api 10→20: spike, 1300 requests/s at 65 % of 100 per replica."},
+			"Scale api 10→20: spike, 1300 requests/s need 20 at 65 % of 100 per replica."},
 		"a spike into a ceiling": {with(serving(10, 640), change(models.MetricCPU, nil), spike(2600, now)),
-			"Scale api 10→30 (wanted 40): spike, 2600 requests/s at 65 % of 100 per replica; limited to 30 by the maximum of the catalogue."},
+			"Scale api 10→30 (wanted 40): spike, 2600 requests/s need 40 at 65 % of 100 per replica; limited to 30 by the maximum of the catalogue."},
 		"a floor":         {with(serving(4, 100), reserve(floor(9))), "Scale api 4→9: user:anna reserved at least 9 until 12 Jun 18:00 UTC (a test)."},
 		"the minimum":     {serving(1, 0), "Scale api 1→2: the minimum of the service."},
 		"a dead-band":     {serving(20, 1310), "Keep api at 20 (need 21): 21 is within 5 % of 20."},
@@ -71,7 +71,7 @@ func TestSentences(t *testing.T) {
 		"a pause":         {with(serving(10, 780), func(in *scaling.Inputs) { in.Paused = true }), "Keep api at 10 (need 12): the autoscaler is paused by a person."},
 		"a freeze":        {with(serving(10, 780), reserve(models.Reservation{Kind: models.ReservationFreeze})), "Keep api at 10 (need 12): user:anna froze the service until 12 Jun 18:00 UTC (a test)."},
 		"a cap":           {with(serving(20, 640), reserve(most(12))), "Scale api 20→12 (need 10): limited to 12 by user:anna, who allows at most 12 (a test)."},
-		"a full database": {with(serving(10, 780), database(models.DatabaseLimit{MaxConnections: 100, Reserved: 10, OtherUsers: 80, PerReplica: 4})), "Keep api at 10 (wanted 12): 780 requests/s at 65 % of 100 per replica; limited to 10 by the database's connections, (100 − 10 − 80) ÷ 4."},
+		"a full database": {with(serving(10, 780), database(models.DatabaseLimit{MaxConnections: 100, Reserved: 10, OtherUsers: 80, PerReplica: 4})), "Keep api at 10 (wanted 12): 780 requests/s need 12 at 65 % of 100 per replica; limited to 10 by the database's connections, (100 − 10 − 80) ÷ 4."},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

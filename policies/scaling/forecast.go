@@ -55,7 +55,7 @@ func (d *decision) forecastCandidate() {
 		return
 	}
 	c.N = ceil(float64(c.N) * blindGrowth)
-	c.Why += ", and a quarter more since nothing is seen"
+	c.Why = d.line().s(c.Why).s("; a quarter more, since no metric was seen for ").whole(d.quality.blindFor.Seconds()).s(" s").text()
 	d.candidate(c, models.ClassFailsafe)
 }
 
@@ -75,16 +75,16 @@ func (d *decision) ordinary() int {
 func (d *decision) verified(f *models.ForecastPoint, q float64, c *models.Candidate) {
 	room, cur := d.kappa*d.forecastTarget(), d.cur()
 	c.N = ceil(q / room)
-	c.Why = d.line().num(q).s(" requests/s expected within the lead time").text()
+	c.Why = d.line().num(q).s(" requests/s are expected by the time an order of now serves").text()
 	v := f.VerifiedP70
 	switch {
 	case c.N <= cur || !finite(v) || v <= q:
 	case v >= riseWhole*q && float64(c.N) < riseBegun*float64(cur):
 		c.N = cur
-		c.Why = d.line().num(v).s(" requests/s expected, but not within the lead time yet").text()
+		c.Why = d.line().num(v).s(" requests/s are expected, but later than an order of now would serve").text()
 	default:
 		c.N = ceil(v / room)
-		c.Why = d.line().num(v).s(" requests/s expected until an order of now is verified").text()
+		c.Why = d.line().num(v).s(" requests/s are expected until an order of now is verified").text()
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -26,7 +27,18 @@ func FuzzDecide(f *testing.F) {
 		o := &in.Observation
 		o.Replicas = &models.ReplicaSet{Service: models.ServiceAPI, Spec: spec, Ready: low}
 		o.Signals = []models.Signal{signal(models.MetricThroughput, load), signal(models.MetricCPU, cpu), signal(models.MetricQueueDepth, capacity)}
-		o.Forecast = &models.ForecastPoint{P95: load, Trusted: true, IssuedAt: now}
+		o.Forecast = &models.ForecastPoint{P50: load / 2, P70: cpu * load, P95: load, P99: capacity, LookAheadP90: load, VerifiedP70: load, Trusted: true, IssuedAt: now, WAPE7Days: &cpu, HistoryDays: &capacity}
+		windows(at(time.Duration(claim)*time.Second, claim), at(time.Duration(spec)*time.Minute, spec))(&in)
+		o.Calendar.BaseRPS, o.Calendar.Kernel.P90[12], o.Calendar.Kernel.StepMinutes = load, cpu, 1+low&0xff
+		o.Learned.CapacityP50RPS, o.Learned.CapacityP10RPS, o.Learned.StartupP95Seconds = capacity, cpu, share
+		o.Limits.Budget = &models.Budget{Hour: load, Day: capacity, SpentDay: cpu}
+		o.Limits.Downstream = []models.DownstreamLimit{{Name: "mail", RPS: load, Calls: cpu}}
+		o.Mode, o.UsualRPS = []models.Mode{models.ModeNormal, models.ModeWeddingDay, models.ModeEmergency}[uint(claim)%3], &load
+		o.Signals = append(o.Signals, signal(models.MetricMemory, cpu), signal(models.MetricResponseP95, load))
+		in.State.SuspectNeed = spec
+		if !math.IsNaN(load+share) && !math.IsInf(load+share, 0) { // a memory comes from a store
+			in.State.PanicRPS, in.State.Decay = load, &scaling.Decay{At: now, Share: share}
+		}
 		o.Reservations[0].Guests, o.Reservations[1].Guests = 1, claim
 		s := &o.Service
 		s.CapacityRPS, s.CostPerReplicaHour = capacity, load

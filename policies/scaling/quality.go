@@ -21,6 +21,7 @@ const (
 	suspectDeploy   = 5 * time.Minute
 	suspectServices = 3 // … or so many services fall together
 	suspectHold     = 15 * time.Minute
+	suspectAnew     = time.Minute // after which a fall is another one
 
 	blindAlert = 90 * time.Second // without any signal: people have to know,
 	blindPage  = 10 * time.Minute // and on a wedding day at once
@@ -94,18 +95,18 @@ func (d *decision) judgeFall() {
 	before := d.in.State.SuspectAt
 	going := before != nil && now.Sub(*before) < suspectHold
 	failing := q.errors.quality == models.QualityOK && q.errors.Avg60 != nil && *q.errors.Avg60 > suspectErrors
+	falling := d.looksLikeOutage()
 	switch {
-	case d.looksLikeOutage() || going && failing:
+	case falling || going && failing:
 		d.next.SuspectAt = &now
 	case !going:
 		d.next.SuspectAt, d.next.SuspectNeed = nil, 0
 		return
 	}
 	q.suspect = true
-	if !going {
-		d.next.SuspectNeed = 0
+	if falling && (!going || now.Sub(*before) > suspectAnew) {
+		d.next.SuspectNeed = max(d.next.SuspectNeed, largest(d.in.State.Ring, now.Add(-suspectHold)))
 	}
-	d.next.SuspectNeed = max(d.next.SuspectNeed, largest(d.in.State.Ring, now.Add(-suspectHold)))
 }
 
 // judge rates one signal:

@@ -132,12 +132,16 @@ func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
 		if p.Name != "main" && local != "api/gen" {
 			assert.Contains(t, p.GoFiles, "doc.go", "%s keeps its package comment in doc.go", local)
 		}
-		// The vocabulary has a file per word and the binary one per command; everywhere else
-		// sixteen are enough.
-		if local == "models" || local == "cmd/wedsync" {
+		// The vocabulary has a file per word and the binary one per command; the rooms have
+		// files of the same names for each capability. Everywhere else sixteen are enough.
+		most := 16
+		switch local {
+		case "models", "cmd/wedsync":
 			continue
+		case "activities", "api", "internal/store", "workflows":
+			most = 48
 		}
-		assert.LessOrEqual(t, len(p.GoFiles), 16, "%s has too many files to find one's way", local)
+		assert.LessOrEqual(t, len(p.GoFiles), most, "%s has too many files to find one's way", local)
 	}
 }
 

@@ -68,6 +68,7 @@ func samples(t testing.TB) map[string]sample {
 		"GET /workflows/:id":                 {"/workflows/autoscale%2Fapi", "", 200, "Workflow"},
 		"POST /workflows/:id/signal":         {"/workflows/autoscale%2Fapi/signal", `{"signal":"spike","payload":{"service":"api","rps":900,"reason":"announced"}}`, 202, "SignalWorkflow"},
 		"POST /workflows/:id/cancel":         {"/workflows/scale%2Fapi%2Fx/cancel", reason, 202, "CancelWorkflow"},
+		"POST /payloads/decode":              {"/payloads/decode", `{"payloads":[{"data":"eA=="}]}`, 200, "OpenPayloads"},
 	}
 }
 

@@ -270,6 +270,10 @@ func (p *platform) Learned(ctx context.Context, _ models.ServiceName, _ time.Tim
 	return models.Learned{StartupP95Seconds: 21.5}, p.enter(ctx, "Learned")
 }
 
+func (p *platform) OpenPayloads(ctx context.Context, in json.RawMessage) (json.RawMessage, error) {
+	return in, p.enter(ctx, "OpenPayloads")
+}
+
 func (p *platform) Preview(ctx context.Context, req models.PreviewRequest) (models.Explanation, error) {
 	p.last = req
 	return models.Explanation{Service: req.Service, At: noon, Text: "Twice as many."}, p.enter(ctx, "Preview")
@@ -347,7 +351,7 @@ func (p *platform) config(t testing.TB) Config {
 	require.NoError(t, err)
 	return Config{
 		Auth: verifier, Grants: p, Policy: policy, Audit: p, Limiter: p, Ingest: p, Catalogue: p, Weddings: p,
-		Reservations: p, Decisions: p, States: p, Evaluations: p, Previewer: p, Metrics: p, Health: p, Database: p, Predictor: p, Approver: p, Launcher: p,
+		Reservations: p, Decisions: p, States: p, Evaluations: p, Previewer: p, Metrics: p, Health: p, Database: p, Predictor: p, Approver: p, Launcher: p, Payloads: p,
 		Dashboard: fstest.MapFS{
 			"index.html":           {Data: []byte("<!doctype html><title>WedSync Scalability</title>")},
 			"assets/index-abc1.js": {Data: []byte("void 0")},

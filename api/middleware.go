@@ -115,7 +115,7 @@ func (s *server) secureHeaders(c *gin.Context) {
 // here; it sets its deadlines event by event.
 func (s *server) bound(c *gin.Context) {
 	limit := int64(maxBody)
-	if c.FullPath() == base+"/metrics" {
+	if c.FullPath() == base+"/metrics" || c.FullPath() == decodePath {
 		limit = maxMetricsBody
 	}
 	if c.Request.Body != nil {

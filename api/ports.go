@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/wedsync/scalability/models"
@@ -112,6 +113,12 @@ type Predictor interface {
 type Approver interface {
 	Approve(ctx context.Context, c models.ApprovalCommand) (models.ApprovalVerdict, error)
 	Reject(ctx context.Context, c models.ApprovalCommand) (models.ApprovalVerdict, error)
+}
+
+// PayloadOpener opens sealed workflow payloads, in Temporal's JSON form. Payloads that it
+// cannot read are KindInvalid.
+type PayloadOpener interface {
+	OpenPayloads(ctx context.Context, payloads json.RawMessage) (json.RawMessage, error)
 }
 
 // Launcher starts, inspects, signals and cancels workflows.

@@ -77,6 +77,7 @@ func routes() []route {
 		guarded(http.MethodGet, "/workflows/:id", read),
 		guarded(http.MethodPost, "/workflows/:id/signal", scale),
 		guarded(http.MethodPost, "/workflows/:id/cancel", scale),
+		guarded(http.MethodPost, "/payloads/decode", scale),
 		public("/api/openapi.yaml"),
 		public("/api/docs"),
 		public("/api/docs/*file"),

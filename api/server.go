@@ -54,6 +54,7 @@ type Config struct {
 	Log               *slog.Logger
 	Observe           func(route, method string, code int, took time.Duration) // may be nil
 	Tracing           bool
+	Payloads          PayloadOpener // opens what workflows carry; nil: nothing is sealed
 }
 
 // server answers the routes of openapi.yaml.
@@ -111,7 +112,7 @@ func (s *server) engine() *gin.Engine {
 	if s.Tracing {
 		e.Use(otelgin.Middleware("wedsync-api"))
 	}
-	e.Use(s.identifyRequest, s.observe, s.recoverPanic, s.secureHeaders, s.bound)
+	e.Use(s.identifyRequest, s.observe, s.recoverPanic, s.secureHeaders, s.bound, s.shareWithTemporalUI)
 	e.NoRoute(func(c *gin.Context) {
 		s.fail(c, &httpError{status: http.StatusNotFound, detail: "There is nothing at this path."})
 	})

@@ -413,6 +413,11 @@ type PauseRequest struct {
 	Until *time.Time `json:"until,omitempty"`
 }
 
+// Payloads Payloads as Temporal writes them in JSON, metadata and data in base64
+type Payloads struct {
+	Payloads []map[string]interface{} `json:"payloads"`
+}
+
 // Prediction defines model for Prediction.
 type Prediction = models.Prediction
 
@@ -924,6 +929,9 @@ type RejectDecisionJSONRequestBody = ApprovalRequest
 // PostMetricsJSONRequestBody defines body for PostMetrics for application/json ContentType.
 type PostMetricsJSONRequestBody = SampleBatch
 
+// DecodePayloadsJSONRequestBody defines body for DecodePayloads for application/json ContentType.
+type DecodePayloadsJSONRequestBody = Payloads
+
 // PostPredictionJSONRequestBody defines body for PostPrediction for application/json ContentType.
 type PostPredictionJSONRequestBody = PredictionQuery
 
@@ -989,6 +997,9 @@ type ServerInterface interface {
 	// GetLive The newest second, once or as a stream
 	// (GET /api/scalability/metrics/realtime)
 	GetLive(c *gin.Context)
+	// DecodePayloads Open sealed workflow payloads
+	// (POST /api/scalability/payloads/decode)
+	DecodePayloads(c *gin.Context)
 	// PostPrediction Forecast the load of a service by the hour
 	// (POST /api/scalability/predictions)
 	PostPrediction(c *gin.Context)
@@ -1270,6 +1281,19 @@ func (siw *ServerInterfaceWrapper) GetLive(c *gin.Context) {
 	}
 
 	siw.Handler.GetLive(c)
+}
+
+// DecodePayloads operation middleware
+func (siw *ServerInterfaceWrapper) DecodePayloads(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DecodePayloads(c)
 }
 
 // PostPrediction operation middleware
@@ -2056,4 +2080,5 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/api/scalability/workflows/:id", wrapper.GetWorkflow)
 	router.POST(options.BaseURL+"/api/scalability/workflows/:id/signal", wrapper.SignalWorkflow)
 	router.POST(options.BaseURL+"/api/scalability/workflows/:id/cancel", wrapper.CancelWorkflow)
+	router.POST(options.BaseURL+"/api/scalability/payloads/decode", wrapper.DecodePayloads)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -16,6 +17,7 @@ import (
 	"github.com/wedsync/scalability/internal/health"
 	"github.com/wedsync/scalability/internal/ingest"
 	"github.com/wedsync/scalability/internal/telemetry"
+	"github.com/wedsync/scalability/internal/tlsfiles"
 	"github.com/wedsync/scalability/models"
 )
 
@@ -49,6 +51,14 @@ func (s *parts) runAPI(ctx context.Context) error {
 	listener, err := lc.Listen(ctx, "tcp", s.cfg.API.Address)
 	if err != nil {
 		return fmt.Errorf("api: %w", err)
+	}
+	if cert := s.cfg.API.TLSCertFile; cert != "" {
+		secured, err := tlsfiles.Server(cert, s.cfg.API.TLSKeyFile)
+		if err != nil {
+			return errors.Join(fmt.Errorf("API_TLS_CERT_FILE: %w", err), listener.Close())
+		}
+		secured.NextProtos = []string{"h2", "http/1.1"}
+		listener = tls.NewListener(listener, secured)
 	}
 	s.log.InfoContext(ctx, "api is listening", "address", listener.Addr().String())
 	// Ingestion outlives the requests that feed it, so that their samples are flushed.

@@ -38,7 +38,7 @@ func (s *parts) apiHandler(engine *ingest.Engine, checker *health.Checker) (http
 	if !s.cfg.Features.RBAC {
 		s.log.Warn("SCALABILITY_RBAC_ENABLED is false: every signed-in caller may do everything")
 	}
-	return api.New(api.Config{
+	surface := api.Config{
 		Auth: verifier, Grants: s.hot.CachedGrants(s.store), Policy: policy, Audit: s.audit,
 		Limiter: s.hot.Limiter(hotstore.LimiterOptions{Replicas: 1}), Ingest: engine,
 		Catalogue: s.store, Weddings: s.store, Reservations: s.store, Decisions: s.store, States: s.store,
@@ -49,5 +49,9 @@ func (s *parts) apiHandler(engine *ingest.Engine, checker *health.Checker) (http
 		RateLimit: s.cfg.RateLimit.Requests, IngestRateLimit: s.cfg.RateLimit.IngestRequests, RateWindow: s.cfg.RateLimit.Window,
 		RBAC: s.cfg.Features.RBAC, Now: time.Now, Log: s.log,
 		Observe: telemetry.NewAPIMetrics(s.registry).Observe, Tracing: s.cfg.Telemetry.OTLPEndpoint != "",
-	})
+	}
+	if s.codec != nil {
+		surface.Payloads = s.codec
+	}
+	return api.New(surface)
 }

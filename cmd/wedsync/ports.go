@@ -15,6 +15,7 @@ import (
 	"github.com/wedsync/scalability/internal/launch"
 	"github.com/wedsync/scalability/internal/predictor"
 	"github.com/wedsync/scalability/internal/redecide"
+	"github.com/wedsync/scalability/internal/sealed"
 	"github.com/wedsync/scalability/internal/store"
 	"github.com/wedsync/scalability/internal/telemetry"
 	"github.com/wedsync/scalability/models"
@@ -58,6 +59,7 @@ var (
 	_ api.Predictor      = (*predictor.Predictor)(nil)
 	_ api.Approver       = (*launch.Launcher)(nil)
 	_ api.Launcher       = (*launch.Launcher)(nil)
+	_ api.PayloadOpener  = (*sealed.Codec)(nil)
 
 	_ redecide.Evaluations = (*store.Store)(nil)
 	_ redecide.Claims      = (*store.Store)(nil)

@@ -15,8 +15,10 @@ import (
 	"github.com/wedsync/scalability/internal/hotstore"
 	"github.com/wedsync/scalability/internal/launch"
 	"github.com/wedsync/scalability/internal/predictor"
+	"github.com/wedsync/scalability/internal/sealed"
 	"github.com/wedsync/scalability/internal/store"
 	"github.com/wedsync/scalability/internal/telemetry"
+	"github.com/wedsync/scalability/internal/tlsfiles"
 	"github.com/wedsync/scalability/models"
 )
 
@@ -37,6 +39,7 @@ type parts struct {
 	hot      *hotstore.Store
 	audit    recorder
 	temporal client.Client
+	codec    *sealed.Codec // nil: payloads are in the clear
 	launcher *launch.Launcher
 	predict  *predictor.Predictor
 
@@ -87,7 +90,11 @@ func (s *parts) openStores(ctx context.Context, process string) error {
 	}
 	s.closers = append(s.closers, func(context.Context) error { return pool.Close() })
 	s.store = pool.As(models.Scope{Role: models.ScopeSystem, Subject: process})
-	s.hot, err = hotstore.Open(hotstore.Options{URL: s.cfg.Redis.URL.Reveal(), Log: s.log})
+	secured, err := tlsfiles.Client(tlsfiles.ClientFiles{CA: s.cfg.Redis.TLSCAFile})
+	if err != nil {
+		return fmt.Errorf("REDIS_TLS_CA_FILE: %w", err)
+	}
+	s.hot, err = hotstore.Open(hotstore.Options{URL: s.cfg.Redis.URL.Reveal(), Log: s.log, TLS: secured})
 	if err != nil {
 		return err
 	}
@@ -109,21 +116,49 @@ func (s *parts) openAudit(ctx context.Context, process string) error {
 	return nil
 }
 
-func (s *parts) openTemporal(context.Context, string) (err error) {
-	s.temporal, err = launch.Dial(launch.DialOptions{
-		Address: s.cfg.Temporal.Address, Namespace: s.cfg.Temporal.Namespace, Log: s.log,
-		Metrics: telemetry.NewTemporalMetrics(s.registry), Tracing: s.cfg.Telemetry.OTLPEndpoint != "",
-	})
+func (s *parts) openTemporal(context.Context, string) error {
+	dial, codec, err := dialOptions(s.cfg.Temporal)
 	if err != nil {
 		return err
 	}
+	dial.Log, dial.Metrics, dial.Tracing = s.log, telemetry.NewTemporalMetrics(s.registry), s.cfg.Telemetry.OTLPEndpoint != ""
+	if s.temporal, err = launch.Dial(dial); err != nil {
+		return err
+	}
+	s.codec = codec
 	s.closers = append(s.closers, func(context.Context) error { s.temporal.Close(); return nil })
 	s.launcher = launch.New(launch.Options{
 		Client: s.temporal, TaskQueue: s.cfg.Temporal.TaskQueue, Namespace: s.cfg.Temporal.Namespace, UIURL: s.cfg.Temporal.UIURL,
 		Interval: s.cfg.Autoscale.Interval, ContinueEvery: s.cfg.Autoscale.ContinueAsNewEvery,
-		MetricsRetentionDays: s.cfg.Monitoring.MetricsRetentionDays, AuditRetentionDays: s.cfg.Security.AuditRetentionDays, Log: s.log,
+		MetricsRetentionDays: s.cfg.Monitoring.MetricsRetentionDays, AuditRetentionDays: s.cfg.Security.AuditRetentionDays,
+		Codec: dial.Codec, Log: s.log,
 	})
 	return nil
+}
+
+// dialOptions say how Temporal is reached, and what seals what it keeps; nil: nothing does.
+func dialOptions(t config.Temporal) (launch.DialOptions, *sealed.Codec, error) {
+	o := launch.DialOptions{Address: t.Address, Namespace: t.Namespace}
+	if t.TLS {
+		secured, err := tlsfiles.Client(tlsfiles.ClientFiles{CA: t.TLSCAFile, Cert: t.TLSCertFile, Key: t.TLSKeyFile, ServerName: t.TLSServerName})
+		if err != nil {
+			return o, nil, fmt.Errorf("TEMPORAL_TLS: %w", err)
+		}
+		o.TLS = secured
+	}
+	if !t.PayloadKeys.IsSet() {
+		return o, nil, nil
+	}
+	keys, err := sealed.ParseKeys(t.PayloadKeys.Reveal())
+	if err != nil {
+		return o, nil, fmt.Errorf("TEMPORAL_PAYLOAD_KEYS: %w", err)
+	}
+	codec, err := sealed.New(keys)
+	if err != nil {
+		return o, nil, fmt.Errorf("TEMPORAL_PAYLOAD_KEYS: %w", err)
+	}
+	o.Codec = codec
+	return o, codec, nil
 }
 
 // serveTelemetry answers /metrics and /healthz until ctx ends.

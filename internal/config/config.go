@@ -113,7 +113,8 @@ type Database struct {
 
 // Redis is the hot store.
 type Redis struct {
-	URL Secret `env:"REDIS_URL"`
+	URL       Secret `env:"REDIS_URL"`
+	TLSCAFile string `env:"REDIS_TLS_CA_FILE"` // for rediss://; empty: the system's
 }
 
 // Temporal is the server that runs the workflows.
@@ -122,12 +123,21 @@ type Temporal struct {
 	Namespace string `env:"TEMPORAL_NAMESPACE"`
 	TaskQueue string `env:"TEMPORAL_TASK_QUEUE"`
 	UIURL     string `env:"TEMPORAL_UI_URL"`
+
+	PayloadKeys   Secret `env:"TEMPORAL_PAYLOAD_KEYS"` // id:key,id:key; the first seals
+	TLS           bool   `env:"TEMPORAL_TLS"`
+	TLSCAFile     string `env:"TEMPORAL_TLS_CA_FILE"`
+	TLSCertFile   string `env:"TEMPORAL_TLS_CERT_FILE"`
+	TLSKeyFile    string `env:"TEMPORAL_TLS_KEY_FILE"`
+	TLSServerName string `env:"TEMPORAL_TLS_SERVER_NAME"`
 }
 
 // APIServer is the HTTP server.
 type APIServer struct {
 	Address       string        `env:"API_ADDRESS"`
 	ShutdownGrace time.Duration `env:"HTTP_SHUTDOWN_GRACE_SECONDS"`
+	TLSCertFile   string        `env:"API_TLS_CERT_FILE"` // both or neither
+	TLSKeyFile    string        `env:"API_TLS_KEY_FILE"`
 }
 
 // ModelledFleet says where the fleet listens and where others find it.

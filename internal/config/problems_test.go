@@ -148,22 +148,37 @@ func TestForProcessReadsTheEnvironmentOfTheProcess(t *testing.T) {
 	assert.Equal(t, "debug", cfg.Telemetry.LogLevel)
 }
 
+func TestACertificateAndItsKeyGoTogether(t *testing.T) {
+	cfg, err := Load([]string{"DATABASE_URL=postgres://app:pw@127.0.0.1/x", "REDIS_URL=redis://127.0.0.1:6379/0", "AUTH_ISSUER=us",
+		"AUTH_TOKEN_SECRET=" + strings.Repeat("s", 32), "API_TLS_CERT_FILE=/etc/api.pem", "TEMPORAL_TLS_KEY_FILE=/etc/temporal.key"})
+	require.NoError(t, err)
+	require.ErrorContains(t, cfg.ValidateFor(API), "API_TLS_KEY_FILE")
+	require.ErrorContains(t, cfg.ValidateFor(API), "goes with TEMPORAL_TLS_KEY_FILE")
+	require.ErrorContains(t, cfg.ValidateFor(Worker), "TEMPORAL_TLS_CERT_FILE")
+}
+
 func TestWarnings(t *testing.T) {
 	cases := map[string]struct {
 		environ []string
 		want    []string
 	}{
-		"nothing":                    {nil, nil},
-		"others' variables":          {[]string{"HOME=/root", "PATH=/bin", "DATABASE_NAME=x", "AUTH_FOO=x", "WEDSYNC_DATA=/x", "WEDSYNC_CACHE_DIR=/x"}, nil},
-		"a letter too few":           {[]string{"SCALABILITY_CPU_THRESHOLD_WARNIN=70"}, []string{"SCALABILITY_CPU_THRESHOLD_WARNIN: is not a known variable and has no effect; did you mean SCALABILITY_CPU_THRESHOLD_WARNING?"}},
-		"letters exchanged":          {[]string{"ALERT_CHANELS=email"}, []string{"ALERT_CHANELS: is not a known variable and has no effect; did you mean ALERT_CHANNELS?"}},
-		"nothing like it":            {[]string{"WEDDING_CAKE=3"}, []string{"WEDDING_CAKE: is not a known variable and has no effect"}},
-		"in order":                   {[]string{"WEDSYNC_ZZZZZZZZZZZZ=1", "AUDIT_LOG_RETENTION_DAY=1"}, []string{"AUDIT_LOG_RETENTION_DAY: is not a known variable and has no effect; did you mean AUDIT_LOG_RETENTION_DAYS?", "WEDSYNC_ZZZZZZZZZZZZ: is not a known variable and has no effect"}},
-		"a very long name":           {[]string{"RBAC_" + strings.Repeat("X", 100000) + "=1"}, []string{"RBAC_" + strings.Repeat("X", 100000) + ": is not a known variable and has no effect"}},
-		"open in development":        {[]string{"WEDSYNC_ENV=development", "API_ADDRESS=0.0.0.0:8080", "METRICS_ADDRESS=:9464"}, []string{"API_ADDRESS: other machines can reach this development process at 0.0.0.0:8080", "METRICS_ADDRESS: other machines can reach this development process at :9464"}},
-		"open in production":         {[]string{"API_ADDRESS=0.0.0.0:8080"}, nil},
-		"closed in development":      {[]string{"WEDSYNC_ENV=development", "API_ADDRESS=[::1]:8080", "METRICS_ADDRESS=localhost:1"}, nil},
-		"the owner's door left open": {[]string{"DATABASE_OWNER_URL=postgres://owner:pw@db/x"}, nil},
+		"nothing":             {nil, nil},
+		"others' variables":   {[]string{"HOME=/root", "PATH=/bin", "DATABASE_NAME=x", "AUTH_FOO=x", "WEDSYNC_DATA=/x", "WEDSYNC_CACHE_DIR=/x"}, nil},
+		"a letter too few":    {[]string{"SCALABILITY_CPU_THRESHOLD_WARNIN=70"}, []string{"SCALABILITY_CPU_THRESHOLD_WARNIN: is not a known variable and has no effect; did you mean SCALABILITY_CPU_THRESHOLD_WARNING?"}},
+		"letters exchanged":   {[]string{"ALERT_CHANELS=email"}, []string{"ALERT_CHANELS: is not a known variable and has no effect; did you mean ALERT_CHANNELS?"}},
+		"nothing like it":     {[]string{"WEDDING_CAKE=3"}, []string{"WEDDING_CAKE: is not a known variable and has no effect"}},
+		"in order":            {[]string{"WEDSYNC_ZZZZZZZZZZZZ=1", "AUDIT_LOG_RETENTION_DAY=1"}, []string{"AUDIT_LOG_RETENTION_DAY: is not a known variable and has no effect; did you mean AUDIT_LOG_RETENTION_DAYS?", "WEDSYNC_ZZZZZZZZZZZZ: is not a known variable and has no effect"}},
+		"a very long name":    {[]string{"RBAC_" + strings.Repeat("X", 100000) + "=1"}, []string{"RBAC_" + strings.Repeat("X", 100000) + ": is not a known variable and has no effect"}},
+		"open in development": {[]string{"WEDSYNC_ENV=development", "API_ADDRESS=0.0.0.0:8080", "METRICS_ADDRESS=:9464"}, []string{"API_ADDRESS: other machines can reach this development process at 0.0.0.0:8080", "METRICS_ADDRESS: other machines can reach this development process at :9464"}},
+		"open in production":  {[]string{"API_ADDRESS=0.0.0.0:8080"}, nil},
+		"in the clear": {[]string{"DATABASE_URL=postgres://app:pw@db/x", "REDIS_URL=redis://cache:6379/0", "TEMPORAL_ADDRESS=temporal:7233"},
+			[]string{"DATABASE_URL: names another machine, which is spoken to in the clear; add sslmode=verify-full and sslrootcert",
+				"REDIS_URL: names another machine, which is spoken to in the clear; use rediss://",
+				"TEMPORAL_ADDRESS: names another machine, which is spoken to in the clear; set TEMPORAL_TLS"}},
+		"encrypted":                       {[]string{"DATABASE_URL=postgres://app:pw@db/x?sslmode=verify-full", "REDIS_URL=rediss://cache:6379/0", "TEMPORAL_ADDRESS=temporal:7233", "TEMPORAL_TLS=true"}, nil},
+		"on this machine, or by a socket": {[]string{"DATABASE_URL=postgres://app@/x?host=/run/postgresql", "REDIS_URL=redis://127.0.0.1:6379/0"}, nil},
+		"closed in development":           {[]string{"WEDSYNC_ENV=development", "API_ADDRESS=[::1]:8080", "METRICS_ADDRESS=localhost:1"}, nil},
+		"the owner's door left open":      {[]string{"DATABASE_OWNER_URL=postgres://owner:pw@db/x"}, nil},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

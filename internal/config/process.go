@@ -24,9 +24,10 @@ const (
 func (c Config) ValidateFor(p Process) error {
 	switch p {
 	case API:
-		return errors.Join(c.require("DATABASE_URL", "REDIS_URL", "AUTH_ISSUER"), c.oneKeySource())
+		return errors.Join(c.require("DATABASE_URL", "REDIS_URL", "AUTH_ISSUER"), c.oneKeySource(),
+			c.together("API_TLS_CERT_FILE", "API_TLS_KEY_FILE"), c.together("TEMPORAL_TLS_CERT_FILE", "TEMPORAL_TLS_KEY_FILE"))
 	case Worker:
-		return c.require("DATABASE_URL", "REDIS_URL")
+		return errors.Join(c.require("DATABASE_URL", "REDIS_URL"), c.together("TEMPORAL_TLS_CERT_FILE", "TEMPORAL_TLS_KEY_FILE"))
 	case Fleet, Replay:
 		return c.require("AUTH_METRICS_WRITER_TOKEN")
 	case Migrate:
@@ -51,6 +52,19 @@ func (c Config) require(names ...string) error {
 		}
 	}
 	return errors.Join(problems...)
+}
+
+// together complains where one of two files that go together is missing.
+func (c Config) together(one, other string) error {
+	a, _ := c.setting(one)
+	b, _ := c.setting(other)
+	if (a.Value == "") == (b.Value == "") || c.refused[one] || c.refused[other] {
+		return nil
+	}
+	if a.Value != "" {
+		one, other = other, one
+	}
+	return Problem{Variable: one, Allowed: "a path: it goes with " + other, Missing: true}
 }
 
 // oneKeySource wants exactly one way to check signatures: with two, which one counts

@@ -129,6 +129,9 @@ func text(what string, limit int) rule {
 	}}
 }
 
+// file takes a path; whether something is there is found when it is opened.
+func file() rule { return text("a path", 4096) }
+
 // atLeast takes a secret of that many bytes or more.
 func atLeast(bytes int) rule {
 	return rule{fmt.Sprintf("a secret of at least %d bytes", bytes), func(raw string) (string, bool) {

@@ -121,7 +121,8 @@ func stores() []variable {
 		{name: "DATABASE_MAX_CONNECTIONS", fallback: "200", rule: whole(1, 10_000, ""), help: "Connections that one process may hold."},
 		{name: "DATABASE_CONNECTION_TIMEOUT_MS", fallback: "30000", rule: whole(1, 600_000, "ms"), help: "Time to get a connection, in milliseconds."},
 		{name: "DATABASE_QUERY_TIMEOUT_MS", fallback: "60000", rule: whole(1, 3_600_000, "ms"), help: "Time that one statement may take, in milliseconds."},
-		{name: "REDIS_URL", rule: server("redis://user:password@host:port/database", "redis", "rediss"), privacy: credentials, help: "Redis for the hot state and the rate limits."},
+		{name: "REDIS_URL", rule: server("redis://user:password@host:port/database", "redis", "rediss"), privacy: credentials, help: "Redis for the hot state and the rate limits; rediss:// with TLS."},
+		{name: "REDIS_TLS_CA_FILE", rule: file(), help: "Certificates that Redis' own must come from, with rediss://. Empty: the system's."},
 	}
 }
 
@@ -130,13 +131,21 @@ func temporal() []variable {
 		{name: "TEMPORAL_ADDRESS", fallback: "127.0.0.1:7233", rule: dialled(), help: "Temporal's frontend."},
 		{name: "TEMPORAL_NAMESPACE", fallback: "default", rule: text("a name of up to 255 characters", 255), help: "Temporal namespace."},
 		{name: "TEMPORAL_TASK_QUEUE", fallback: "wedsync", rule: text("a name of up to 255 characters", 255), help: "Task queue of the workers."},
-		{name: "TEMPORAL_UI_URL", fallback: "http://127.0.0.1:8233", rule: webAddress(), help: "Temporal's web interface, for links."},
+		{name: "TEMPORAL_UI_URL", fallback: "http://127.0.0.1:8233", rule: webAddress(), help: "Temporal's web interface, for links, and as the one other origin that may ask for sealed payloads to be opened."},
+		{name: "TEMPORAL_PAYLOAD_KEYS", rule: text("id:key,id:key with keys of 32 bytes in base64", maxSecretBytes), privacy: secret, help: "Keys with which workflow payloads are sealed. The first seals, all of them open. Empty: payloads are in the clear."},
+		{name: "TEMPORAL_TLS", fallback: "false", rule: boolean(), help: "Temporal is called over TLS."},
+		{name: "TEMPORAL_TLS_CA_FILE", rule: file(), help: "Certificates that Temporal's own must come from. Empty: the system's."},
+		{name: "TEMPORAL_TLS_CERT_FILE", rule: file(), help: "Certificate that Temporal is shown. With TEMPORAL_TLS_KEY_FILE or not at all."},
+		{name: "TEMPORAL_TLS_KEY_FILE", rule: file(), help: "Key of that certificate."},
+		{name: "TEMPORAL_TLS_SERVER_NAME", rule: text("a host name", 255), help: "Name in Temporal's certificate, where it is not the host of TEMPORAL_ADDRESS."},
 	}
 }
 
 func limits() []variable {
 	return []variable{
 		{name: "API_ADDRESS", fallback: "127.0.0.1:8080", rule: listened(), help: "Where the API listens."},
+		{name: "API_TLS_CERT_FILE", rule: file(), help: "Certificate that the API serves with. With API_TLS_KEY_FILE or not at all; a renewed one is taken up within a minute. Empty: in the clear, for a proxy in front."},
+		{name: "API_TLS_KEY_FILE", rule: file(), help: "Key of that certificate."},
 		{name: "HTTP_SHUTDOWN_GRACE_SECONDS", fallback: "15", rule: whole(0, 300, "s"), help: "Time for open requests to end at a stop, in seconds."},
 		{name: "RATE_LIMIT_REQUESTS", fallback: "100", rule: whole(1, 1_000_000, ""), help: "Calls of one subject in the window."},
 		{name: "RATE_LIMIT_WINDOW_SECONDS", fallback: "60", rule: whole(1, 3600, "s"), help: "Length of the sliding window, in seconds."},
@@ -160,7 +169,7 @@ func fleet() []variable {
 	return []variable{
 		{name: "FLEET_URL", fallback: "http://127.0.0.1:8090", rule: webAddress(), help: "Where the worker finds the modelled fleet."},
 		{name: "FLEET_ADDRESS", fallback: "127.0.0.1:8090", rule: listened(), help: "Where the modelled fleet listens."},
-		{name: "FLEET_STATE_FILE", rule: text("a path", 4096), help: "File in which the fleet keeps its state over restarts. Empty: it forgets."},
+		{name: "FLEET_STATE_FILE", rule: file(), help: "File in which the fleet keeps its state over restarts. Empty: it forgets."},
 	}
 }
 

@@ -2,6 +2,7 @@ package config
 
 import (
 	"net"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -35,10 +36,11 @@ func unknown(given map[string]string) []Warning {
 	return out
 }
 
-// exposures warns where a development process can be reached from other machines.
+// exposures warns where a development process can be reached from other machines, and
+// where any other speaks to another machine in the clear.
 func (c Config) exposures() []Warning {
 	if c.Environment != Development {
-		return nil
+		return c.clear()
 	}
 	var out []Warning
 	for _, name := range []string{"API_ADDRESS", "METRICS_ADDRESS", "FLEET_ADDRESS"} {
@@ -49,6 +51,28 @@ func (c Config) exposures() []Warning {
 	}
 	return out
 }
+
+// clear lists the servers on other machines that are spoken to without TLS.
+func (c Config) clear() []Warning {
+	var out []Warning
+	warn := func(name, cure string) {
+		out = append(out, Warning{Variable: name, Message: "names another machine, which is spoken to in the clear; " + cure})
+	}
+	if u, err := url.Parse(c.Database.URL.Reveal()); err == nil && remote(u.Hostname()) &&
+		!slices.Contains([]string{"verify-full", "verify-ca"}, u.Query().Get("sslmode")) {
+		warn("DATABASE_URL", "add sslmode=verify-full and sslrootcert")
+	}
+	if u, err := url.Parse(c.Redis.URL.Reveal()); err == nil && remote(u.Hostname()) && u.Scheme != "rediss" {
+		warn("REDIS_URL", "use rediss://")
+	}
+	if host, _, err := net.SplitHostPort(c.Temporal.Address); err == nil && remote(host) && !c.Temporal.TLS {
+		warn("TEMPORAL_ADDRESS", "set TEMPORAL_TLS")
+	}
+	return out
+}
+
+// remote says whether a host is another machine; a socket's folder is not.
+func remote(host string) bool { return host != "" && !isLoopback(host) }
 
 // nearest finds the known name with the fewest edits, if a third of the characters or
 // fewer need changing; of equals the first in order.

@@ -2,6 +2,7 @@ package hotstore
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ type Options struct {
 	URL     string        // redis://[user:password@]host:port/database, or rediss:// with TLS
 	Timeout time.Duration // of connecting, writing and reading, each; zero is 300 ms
 	Log     *slog.Logger  // nil discards
+	TLS     *tls.Config   // of rediss://; nil: the system's certificates
 }
 
 // Store is a connection pool to one Redis. It is safe for concurrent use.
@@ -46,6 +48,11 @@ func Open(o Options) (*Store, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	opts.DialTimeout, opts.ReadTimeout, opts.WriteTimeout, opts.PoolTimeout = o.Timeout, o.Timeout, o.Timeout, o.Timeout
+	if opts.TLSConfig != nil && o.TLS != nil {
+		settings := o.TLS.Clone()
+		settings.ServerName = opts.TLSConfig.ServerName
+		opts.TLSConfig = settings
+	}
 	opts.MaxRetries, opts.DialerRetries = -1, 1
 	opts.ContextTimeoutEnabled = true
 	opts.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}

@@ -182,8 +182,8 @@ func (l *Launcher) summary(t target, info *workflowpb.WorkflowExecutionInfo) mod
 	run := info.GetExecution().GetRunId()
 	s := models.WorkflowSummary{
 		WorkflowID: t.id, RunID: run, Kind: kinds()[info.GetType().GetName()], Status: statusOf(info.GetStatus()), Service: t.service,
-		Outcome:   text(info.GetSearchAttributes().GetIndexedFields()[workflows.SearchAttributeOutcome().GetName()]),
-		Sentence:  text(info.GetMemo().GetFields()[workflows.MemoSentence]),
+		Outcome:   text(converter.GetDefaultDataConverter(), info.GetSearchAttributes().GetIndexedFields()[workflows.SearchAttributeOutcome().GetName()]),
+		Sentence:  text(Converter(l.o.Codec), info.GetMemo().GetFields()[workflows.MemoSentence]),
 		StartedAt: info.GetStartTime().AsTime(), URL: l.runURL(t.id, run),
 	}
 	if info.GetCloseTime() != nil {
@@ -194,9 +194,9 @@ func (l *Launcher) summary(t target, info *workflowpb.WorkflowExecutionInfo) mod
 }
 
 // text decodes a payload that holds a string; empty where it does not.
-func text(p *commonpb.Payload) string {
+func text(c converter.DataConverter, p *commonpb.Payload) string {
 	var s string
-	if p == nil || converter.GetDefaultDataConverter().FromPayload(p, &s) != nil {
+	if p == nil || c.FromPayload(p, &s) != nil {
 		return ""
 	}
 	return s

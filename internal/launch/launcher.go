@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/wedsync/scalability/models"
@@ -30,6 +31,8 @@ type Options struct {
 	ContinueEvery        int           // evaluations per run
 	MetricsRetentionDays int
 	AuditRetentionDays   int
+
+	Codec converter.PayloadCodec // what Client was dialled with; nil: none
 
 	Timeout time.Duration // of one call; 0: 3 s. A command that waits for a worker gets twice
 	Log     *slog.Logger  // nil: silent

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
@@ -130,12 +131,17 @@ type fixture struct {
 // newFixture terminates what it started when the test ends, since IDs are fixed.
 func newFixture(t *testing.T, withWorker bool) fixture {
 	t.Helper()
-	c, err := launch.Dial(launch.DialOptions{Address: devstacktest.Temporal(t), Namespace: "default"})
+	return newCodedFixture(t, withWorker, nil)
+}
+
+func newCodedFixture(t *testing.T, withWorker bool, codec converter.PayloadCodec) fixture {
+	t.Helper()
+	c, err := launch.Dial(launch.DialOptions{Address: devstacktest.Temporal(t), Namespace: "default", Codec: codec})
 	require.NoError(t, err)
 	f := fixture{t: t, client: c, queue: t.Name()}
 	f.Launcher = launch.New(launch.Options{
 		Client: c, TaskQueue: f.queue, Namespace: "default", UIURL: uiURL, Interval: 30 * time.Second, ContinueEvery: 7,
-		MetricsRetentionDays: 14, AuditRetentionDays: 400, Timeout: map[bool]time.Duration{true: 10 * time.Second, false: 500 * time.Millisecond}[withWorker],
+		MetricsRetentionDays: 14, AuditRetentionDays: 400, Codec: codec, Timeout: map[bool]time.Duration{true: 10 * time.Second, false: 500 * time.Millisecond}[withWorker],
 	})
 	if withWorker {
 		w := worker.New(c, f.queue, worker.Options{})

@@ -60,7 +60,8 @@ func TestWhatIsSealedIsOpenedAgainAndShowsNothing(t *testing.T) {
 
 func TestTheSamePayloadIsNeverSealedTheSameWay(t *testing.T) {
 	c := codec(t, key(t, "k1"))
-	assert.NotEqual(t, one(t, c.Encode, payload("x")).Data, one(t, c.Encode, payload("x")).Data)
+	first, second := one(t, c.Encode, payload("x")), one(t, c.Encode, payload("x"))
+	assert.NotEqual(t, first.Data, second.Data)
 }
 
 func TestAnOldKeyOpensAndTheNewOneSeals(t *testing.T) {

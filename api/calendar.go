@@ -18,7 +18,9 @@ func (s *server) ListWeddings(c *gin.Context, p gen.ListWeddingsParams) {
 	limit := valueOr(p.Limit, 50)
 	f := models.WeddingFilter{
 		From: valueOr(p.From, time.Time{}), Until: valueOr(p.Until, time.Time{}),
-		IncludeCancelled: isTrue(p.IncludeCancelled), Limit: limit + 1, // one more says whether there is a next page
+		IncludeCancelled: isTrue(p.IncludeCancelled), Status: valueOr(p.Status, ""), Region: valueOr(p.Region, ""),
+		Coordinator: valueOr(p.Coordinator, ""), Source: valueOr(p.Source, ""),
+		Limit: limit + 1, // one more says whether there is a next page
 	}
 	var err error
 	if f.After, err = parseCursor(p.Cursor); err != nil {
@@ -51,7 +53,7 @@ func (s *server) CreateWedding(c *gin.Context) {
 	now := s.now()
 	w, err := models.Wedding{
 		ID: newID(), Reference: in.Reference, TimeZone: in.TimeZone, StartsAt: in.StartsAt, EndsAt: in.EndsAt,
-		Guests: in.Guests, Region: valueOr(in.Region, ""), Status: in.Status, Coordinator: valueOr(in.Coordinator, ""),
+		Guests: in.Guests, Type: valueOr(in.Type, ""), Tier: valueOr(in.Tier, ""), Region: valueOr(in.Region, ""), Status: in.Status, Coordinator: valueOr(in.Coordinator, ""),
 		Revision: 1, CreatedAt: now, UpdatedAt: now,
 	}.Normalise(time.LoadLocation)
 	if err != nil {

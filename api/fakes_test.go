@@ -76,9 +76,9 @@ func (p *platform) reset() {
 		"user:coordinator": {models.RoleCoordinator}, "user:other": {models.RoleCoordinator}, "svc:writer": {models.RoleMetricsWriter},
 	}
 	p.weds = []models.Wedding{
-		{ID: wedding, Reference: "one", TimeZone: "Europe/London", StartsAt: noon.Add(time.Hour), EndsAt: noon.Add(9 * time.Hour),
+		{ID: wedding, Source: models.SourceAPI, Type: models.WeddingOther, Tier: models.TierOfStandard, Reference: "one", TimeZone: "Europe/London", StartsAt: noon.Add(time.Hour), EndsAt: noon.Add(9 * time.Hour),
 			WeddingDate: "2027-06-12", Guests: 180, Status: models.WeddingConfirmed, Coordinator: "user:coordinator", Revision: 1},
-		{ID: another, Reference: "two", TimeZone: "Europe/London", StartsAt: noon.Add(time.Hour), EndsAt: noon.Add(9 * time.Hour),
+		{ID: another, Source: models.SourceAPI, Type: models.WeddingOther, Tier: models.TierOfStandard, Reference: "two", TimeZone: "Europe/London", StartsAt: noon.Add(time.Hour), EndsAt: noon.Add(9 * time.Hour),
 			WeddingDate: "2027-06-12", Guests: 90, Status: models.WeddingConfirmed, Coordinator: "user:somebody", Revision: 1},
 	}
 	p.states = []models.ScalingState{{Service: models.ServiceAPI, TickedAt: noon, Spec: 3, Ready: 3, Desired: 3,

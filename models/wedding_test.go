@@ -79,6 +79,13 @@ func TestWeddingsAreRefused(t *testing.T) {
 		"an unknown status":       {func(w *models.Wedding) { w.Status = "maybe" }, "status"},
 		"a long region":           {func(w *models.Wedding) { w.Region = strings.Repeat("a", 61) }, "region"},
 		"a region that is broken": {func(w *models.Wedding) { w.Region = "a\x00" }, "region"},
+		"an unknown type":         {func(w *models.Wedding) { w.Type = "picnic" }, "type"},
+		"an unknown tier":         {func(w *models.Wedding) { w.Tier = "gold" }, "tier"},
+		"a source with a space":   {func(w *models.Wedding) { w.Source = "my system" }, "source"},
+		"a source in capitals":    {func(w *models.Wedding) { w.Source = "CRM" }, "source"},
+		"a hidden source":         {func(w *models.Wedding) { w.Source = ".crm" }, "source"},
+		"a long UID":              {func(w *models.Wedding) { w.ExternalUID = strings.Repeat("a", 256) }, "externalUid"},
+		"a version below none":    {func(w *models.Wedding) { w.SourceVersion = -1 }, "sourceVersion"},
 		"a long coordinator":      {func(w *models.Wedding) { w.Coordinator = strings.Repeat("a", 201) }, "coordinator"},
 	}
 	for name, c := range cases {
@@ -93,4 +100,19 @@ func TestWeddingsAreRefused(t *testing.T) {
 	w.Region, w.Coordinator, w.Reference = strings.Repeat("ü", 60), "", strings.Repeat("ü", 100)
 	_, err := w.Normalise(time.LoadLocation)
 	assert.NoError(t, err, "characters are counted, not bytes, and two fields may be empty")
+}
+
+func TestWhatIsLeftOutOfAWeddingIsFilled(t *testing.T) {
+	w, err := wedding("Europe/London", "2027-06-12T14:00:00+01:00").Normalise(time.LoadLocation)
+	require.NoError(t, err)
+	assert.Equal(t, models.SourceAPI, w.Source)
+	assert.Equal(t, models.WeddingOther, w.Type)
+	assert.Equal(t, models.TierOfStandard, w.Tier)
+	given := wedding("Europe/London", "2027-06-12T14:00:00+01:00")
+	given.Source, given.Type, given.Tier = "crm.uk", models.WeddingChurch, models.TierOfFlagship
+	w, err = given.Normalise(time.LoadLocation)
+	require.NoError(t, err)
+	assert.Equal(t, given.Source, w.Source)
+	assert.Equal(t, given.Type, w.Type)
+	assert.Equal(t, given.Tier, w.Tier)
 }

@@ -718,7 +718,7 @@ type Wedding = models.Wedding
 // WeddingChange defines model for WeddingChange.
 type WeddingChange = models.Wedding
 
-// WeddingInput Example: {"coordinator":"user:anna","endsAt":"2027-06-12T23:30:00+01:00","guests":180,"reference":"tour-1","region":"london","startsAt":"2027-06-12T14:00:00+01:00","status":"confirmed","timeZone":"Europe/London"}
+// WeddingInput Example: {"coordinator":"user:anna","endsAt":"2027-06-12T23:30:00+01:00","guests":180,"reference":"tour-1","region":"london","startsAt":"2027-06-12T14:00:00+01:00","status":"confirmed","tier":"premium","timeZone":"Europe/London","type":"church"}
 type WeddingInput struct {
 	// Coordinator Who, as in tokens
 	//
@@ -737,8 +737,12 @@ type WeddingInput struct {
 	StartsAt time.Time     `json:"startsAt"`
 	Status   WeddingStatus `json:"status"`
 
+	// Tier What was promised to the couple
+	Tier *WeddingTier `json:"tier,omitempty"`
+
 	// TimeZone IANA name of the venue's zone
-	TimeZone string `json:"timeZone"`
+	TimeZone string       `json:"timeZone"`
+	Type     *WeddingType `json:"type,omitempty"`
 }
 
 // WeddingPage defines model for WeddingPage.
@@ -752,8 +756,19 @@ type WeddingPage struct {
 // WeddingShare defines model for WeddingShare.
 type WeddingShare = models.WeddingShare
 
+// WeddingSource The booking system or feed; `api` for weddings that people book here
+//
+// Example: crm-uk
+type WeddingSource = string
+
 // WeddingStatus defines model for WeddingStatus.
 type WeddingStatus = models.WeddingStatus
+
+// WeddingTier What was promised to the couple
+type WeddingTier = models.WeddingTier
+
+// WeddingType defines model for WeddingType.
+type WeddingType = models.WeddingType
 
 // WorkflowCancel Example: {"reason":"asked for the wrong service"}
 type WorkflowCancel struct {
@@ -892,8 +907,14 @@ type ListWeddingsParams struct {
 	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
 
 	// Until Begun before this time
-	Until            *time.Time `form:"until,omitempty" json:"until,omitempty"`
-	IncludeCancelled *bool      `form:"includeCancelled,omitempty" json:"includeCancelled,omitempty"`
+	Until *time.Time `form:"until,omitempty" json:"until,omitempty"`
+
+	// IncludeCancelled Without `status`: the cancelled too
+	IncludeCancelled *bool          `form:"includeCancelled,omitempty" json:"includeCancelled,omitempty"`
+	Status           *WeddingStatus `form:"status,omitempty" json:"status,omitempty"`
+	Region           *string        `form:"region,omitempty" json:"region,omitempty"`
+	Coordinator      *Subject       `form:"coordinator,omitempty" json:"coordinator,omitempty"`
+	Source           *WeddingSource `form:"source,omitempty" json:"source,omitempty"`
 
 	// Limit Length of a page
 	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
@@ -1755,6 +1776,38 @@ func (siw *ServerInterfaceWrapper) ListWeddings(c *gin.Context) {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "includeCancelled", c.Request.URL.Query(), &params.IncludeCancelled, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
 	if err != nil {
 		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter includeCancelled: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", c.Request.URL.Query(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter status: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "region" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "region", c.Request.URL.Query(), &params.Region, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter region: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "coordinator" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "coordinator", c.Request.URL.Query(), &params.Coordinator, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter coordinator: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "source" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "source", c.Request.URL.Query(), &params.Source, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter source: %w", err), http.StatusBadRequest)
 		return
 	}
 

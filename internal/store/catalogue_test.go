@@ -105,6 +105,7 @@ func TestWeddingsAreKeptAsTheyWereGiven(t *testing.T) {
 
 	next := got
 	next.Coordinator, next.Region, next.Status = "", "", models.WeddingCancelled
+	next.Source, next.ExternalUID, next.SourceVersion, next.Tier = "elsewhere", "x", 9, models.TierOfPremium
 	next.WeddingDate = "2027-06-13"
 	changed, err := s.UpdateWedding(t.Context(), next)
 	require.NoError(t, err)
@@ -114,6 +115,9 @@ func TestWeddingsAreKeptAsTheyWereGiven(t *testing.T) {
 	assert.Equal(t, int64(2), stored.Revision)
 	assert.Empty(t, stored.Coordinator)
 	assert.Equal(t, "2027-06-13", stored.WeddingDate)
+	assert.Equal(t, models.TierOfPremium, stored.Tier)
+	assert.Equal(t, models.SourceAPI, stored.Source, "where it came from stays")
+	assert.Zero(t, stored.SourceVersion)
 	assert.Equal(t, made.CreatedAt, stored.CreatedAt)
 
 	_, err = s.UpdateWedding(t.Context(), next)
@@ -138,6 +142,10 @@ func TestAReferenceIsTakenOnce(t *testing.T) {
 	second.Reference = "A-1"
 	_, err = s.UpdateWedding(t.Context(), second)
 	assertError(t, err, models.KindConflict, "reference")
+	elsewhere := aWedding("A-1", "")
+	elsewhere.Source = "crm"
+	_, err = s.CreateWedding(t.Context(), elsewhere)
+	require.NoError(t, err, "another source has keys of its own")
 	same := aWedding("A-3", "")
 	same.ID = first.ID
 	_, err = s.CreateWedding(t.Context(), same)
@@ -194,6 +202,11 @@ func TestWeddingsAreFoundByOverlapAndPage(t *testing.T) {
 		"an end at From is over":        {models.WeddingFilter{From: noon.Add(2 * time.Hour)}, []string{"d"}},
 		"a start at Until is not begun": {models.WeddingFilter{Until: noon}, []string{"early"}},
 		"a window inside":               {models.WeddingFilter{From: noon.Add(30 * time.Minute), Until: noon.Add(31 * time.Minute)}, []string{"a", "c"}},
+		"of one status":                 {models.WeddingFilter{Status: models.WeddingCancelled}, []string{"b"}},
+		"of a region":                   {models.WeddingFilter{Region: "eu-west", Until: noon}, []string{"early"}},
+		"of no region":                  {models.WeddingFilter{Region: "us-east"}, nil},
+		"of a coordinator":              {models.WeddingFilter{Coordinator: "user:carla"}, nil},
+		"of a source":                   {models.WeddingFilter{Source: models.SourceAPI, From: noon.Add(2 * time.Hour)}, []string{"d"}},
 		"first page":                    {models.WeddingFilter{Limit: 2}, []string{"early", "a"}},
 		"next page within one time":     {models.WeddingFilter{Limit: 2, After: &models.Cursor{At: noon, ID: "a"}}, []string{"c", "d"}},
 		"after the last":                {models.WeddingFilter{After: &models.Cursor{At: noon.Add(time.Hour), ID: "d"}}, nil},

@@ -176,8 +176,8 @@ func prepare(ctx context.Context, db *sql.DB, role string) error {
 	return tx.Commit()
 }
 
-// privileges are all that the application's role has. It deletes nothing, changes no
-// entry of the audit log, and reaches partitions by way of their tables alone.
+// privileges are all that the application's role has. It deletes nothing but contacts and
+// feeds, changes no entry of the audit log, and reaches partitions by way of their tables alone.
 func privileges(role string) []string {
 	return []string{
 		"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM " + role,
@@ -185,6 +185,7 @@ func privileges(role string) []string {
 		"GRANT USAGE ON SCHEMA public TO " + role,
 		"GRANT SELECT, INSERT, UPDATE ON services, weddings, reservations, scaling_states, scalability_decisions, replica_starts, role_bindings TO " + role,
 		"GRANT SELECT, INSERT ON scalability_metrics, scaling_evaluations, wedding_predictions, system_health_snapshots, security_audit_logs TO " + role,
+		"GRANT SELECT, INSERT, UPDATE, DELETE ON wedding_contacts, calendar_feeds TO " + role, // what nobody needs is forgotten
 		"GRANT SELECT ON policy_revisions TO " + role,
 		"GRANT EXECUTE ON FUNCTION wedsync_ensure_partitions(timestamptz, integer), wedsync_drop_partitions(timestamptz, integer, integer) TO " + role,
 	}

@@ -45,7 +45,9 @@ func TestMigrateMayRunAgainAndSideBySide(t *testing.T) {
 	after, err := MigrationStatus(t.Context(), ownerURL)
 	require.NoError(t, err)
 	for i, m := range after {
-		assert.Equal(t, int64(i+1), m.Version, "versions without a gap")
+		if i > 0 {
+			assert.Greater(t, m.Version, after[i-1].Version, "in order, each once")
+		}
 		assert.True(t, m.Applied, m.Name)
 		assert.WithinDuration(t, time.Now(), m.AppliedAt, time.Hour)
 	}

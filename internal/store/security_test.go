@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"gorm.io/gorm"
 
 	"github.com/wedsync/scalability/internal/devstack"
 	"github.com/wedsync/scalability/models"
@@ -30,9 +31,13 @@ func guarded(t *testing.T) (ownerURL, appURL string) {
 		r := aReservation("r-" + id)
 		r.WeddingID = id
 		require.NoError(t, s.CreateReservation(ctx, r))
+		require.NoError(t, s.write(ctx, "test", func(tx *gorm.DB) error {
+			return tx.Exec("INSERT INTO wedding_contacts VALUES (?, 'k1', '\\x00', now(), 'test')", id).Error
+		}))
 		require.NoError(t, s.SaveWeddingPredictions(ctx, []models.WeddingPrediction{{ID: "p-" + id, WeddingID: id, WeddingDate: w.WeddingDate, Service: models.ServiceAPI, CreatedAt: noon, PeakAt: noon}}))
 	}
 	require.NoError(t, s.CreateReservation(ctx, aReservation("r-plain")))
+	require.NoError(t, s.write(ctx, "test", func(tx *gorm.DB) error { return tx.Exec(aFeedRow("f1", "crm")).Error }))
 	require.NoError(t, s.RecordDecision(ctx, aDecision("d1", models.DecisionProposed)))
 	e := anEvaluation(models.ServiceAPI, noon, 3)
 	e.Starts = []models.Replica{{ID: "r1", OrderedAt: noon}}
@@ -43,6 +48,10 @@ func guarded(t *testing.T) (ownerURL, appURL string) {
 	require.NoError(t, s.GrantRole(ctx, bind("user:anna", models.RoleAdmin)))
 	keepAudit(t, appURL, "e1", noon)
 	return ownerURL, appURL
+}
+
+func aFeedRow(id, source string) string {
+	return fmt.Sprintf(`INSERT INTO calendar_feeds VALUES ('%s', 'https://x.test/', 'ics', '%s', '', 3600, true, '', '', NULL, NULL, '', 0, now(), 'x', now())`, id, source)
 }
 
 // The columns of the matrices below.
@@ -66,6 +75,8 @@ func TestEachScopeReadsWhatItMay(t *testing.T) {
 		// rows that        none system ingest admin operator viewer carla – root –
 		"services":                {0, 1, 0, 1, 1, 1, 1, 1, 0, 0},
 		"weddings":                {0, 3, 0, 3, 3, 3, 1, 0, 0, 0},
+		"wedding_contacts":        {0, 3, 0, 3, 0, 0, 1, 0, 0, 0},
+		"calendar_feeds":          {0, 1, 0, 1, 1, 1, 1, 1, 0, 0},
 		"reservations":            {0, 4, 0, 4, 4, 4, 1, 0, 0, 0},
 		"wedding_predictions":     {0, 3, 0, 3, 3, 3, 1, 0, 0, 0},
 		"scaling_states":          {0, 1, 0, 1, 1, 1, 1, 1, 0, 0},
@@ -110,6 +121,11 @@ func TestEachScopeWritesWhatItMay(t *testing.T) {
 		{"change a service", "UPDATE services SET zones = 2", "nynynnnnnn"},
 		{"change a wedding", "UPDATE weddings SET guests = 2 WHERE id = 'w1'", "nynynnnnnn"},
 		{"take a wedding over", "UPDATE weddings SET coordinator = 'user:carla' WHERE id = 'w2'", "nynynnnnnn"},
+		{"change a contact", "UPDATE wedding_contacts SET key_id = 'k2' WHERE wedding_id = 'w1'", "nynynnnnnn"},
+		{"forget a contact", "DELETE FROM wedding_contacts WHERE wedding_id = 'w1'", "nynynnnnnn"},
+		{"read a feed from elsewhere", "UPDATE calendar_feeds SET url = 'https://y.test/'", "nynynnnnnn"},
+		{"add a feed", aFeedRow("f2", "other"), "nynynnnnnn"},
+		{"remove a feed", "DELETE FROM calendar_feeds", "nynynnnnnn"},
 		{"reserve", reservation("floor", ""), "nynyynnnnn"},
 		{"reserve for w1", reservation("floor", "w1"), "nynyynynnn"},
 		{"reserve for w2", reservation("floor", "w2"), "nynyynnnnn"},

@@ -15,16 +15,7 @@ import (
 func (s *Store) Weddings(ctx context.Context, f models.WeddingFilter) ([]models.Wedding, error) {
 	found := []models.Wedding{}
 	err := s.read(ctx, "store.Weddings", func(tx *gorm.DB) error {
-		q := tx.Order("starts_at, id")
-		if !f.From.IsZero() {
-			q = q.Where("ends_at > ?", f.From)
-		}
-		if !f.Until.IsZero() {
-			q = q.Where("starts_at < ?", f.Until)
-		}
-		if !f.IncludeCancelled {
-			q = q.Where("status <> ?", models.WeddingCancelled)
-		}
+		q := chosen(tx.Order("starts_at, id"), f)
 		if f.After != nil {
 			q = q.Where("(starts_at, id) > (?, ?)", f.After.At, f.After.ID)
 		}
@@ -39,6 +30,30 @@ func (s *Store) Weddings(ctx context.Context, f models.WeddingFilter) ([]models.
 	return found, nil
 }
 
+// chosen narrows a query to what the filter asks for.
+func chosen(q *gorm.DB, f models.WeddingFilter) *gorm.DB {
+	if !f.From.IsZero() {
+		q = q.Where("ends_at > ?", f.From)
+	}
+	if !f.Until.IsZero() {
+		q = q.Where("starts_at < ?", f.Until)
+	}
+	switch {
+	case f.Status != "":
+		q = q.Where("status = ?", f.Status)
+	case !f.IncludeCancelled:
+		q = q.Where("status <> ?", models.WeddingCancelled)
+	}
+	for _, c := range []struct{ condition, value string }{
+		{"region = ?", f.Region}, {"coordinator = ?", f.Coordinator}, {"source = ?", f.Source},
+	} {
+		if c.value != "" {
+			q = q.Where(c.condition, c.value)
+		}
+	}
+	return q
+}
+
 // Wedding reads one wedding.
 func (s *Store) Wedding(ctx context.Context, id string) (models.Wedding, error) {
 	var got models.Wedding
@@ -50,6 +65,7 @@ func (s *Store) Wedding(ctx context.Context, id string) (models.Wedding, error) 
 // making where they are missing, and gives the row.
 func (s *Store) CreateWedding(ctx context.Context, w models.Wedding) (models.Wedding, error) {
 	const op = "store.CreateWedding"
+	w = w.WithDefaults()
 	if err := checkText(w); err != nil {
 		return models.Wedding{}, classify(op, err)
 	}
@@ -69,9 +85,10 @@ func (s *Store) CreateWedding(ctx context.Context, w models.Wedding) (models.Wed
 }
 
 // UpdateWedding stores w where its revision is still the stored one, and gives the row
-// with its new revision. ID and time of creation stay.
+// with its new revision. ID, time of creation and where it came from stay.
 func (s *Store) UpdateWedding(ctx context.Context, w models.Wedding) (models.Wedding, error) {
 	const op = "store.UpdateWedding"
+	w = w.WithDefaults()
 	if err := checkText(w); err != nil {
 		return models.Wedding{}, classify(op, err)
 	}
@@ -81,7 +98,7 @@ func (s *Store) UpdateWedding(ctx context.Context, w models.Wedding) (models.Wed
 		next.Revision++
 		res := tx.Model(&got).Clauses(clause.Returning{}).
 			Where("id = ? AND revision = ?", w.ID, w.Revision).
-			Select("*").Omit("id", "created_at").Updates(next)
+			Select("*").Omit("id", "created_at", "source", "external_uid", "source_version").Updates(next)
 		if res.Error != nil || res.RowsAffected > 0 {
 			return res.Error
 		}

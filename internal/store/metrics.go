@@ -85,6 +85,94 @@ func (s *Store) HourlyLoad(ctx context.Context, service models.ServiceName, from
 	return hours, nil
 }
 
+// How far back the copy at rest of a service's metrics reaches, and what a week has to
+// hold before its largest minute says what is impossible.
+const (
+	restSpan      = 5 * time.Minute
+	restMinute    = time.Minute
+	fewestMinutes = 24 * 60
+)
+
+// window is a ten-second rollup of one metric, of all sources together.
+type window struct {
+	Metric    models.MetricName
+	At        time.Time // start
+	Seconds   int
+	Mean, Max float64
+}
+
+// SignalsAtRest summarises the rollups of the last five minutes of a service, for when the
+// hot store cannot be read. Means are over the windows of the minute, or of the five, that
+// end with the newest window: how old that is, the signal's age says.
+func (s *Store) SignalsAtRest(ctx context.Context, service models.ServiceName, now time.Time) ([]models.Signal, error) {
+	var rows []window
+	err := s.read(ctx, "store.SignalsAtRest", func(tx *gorm.DB) error {
+		return tx.Raw(`
+			SELECT metric, "timestamp" AS at, max(window_seconds) AS seconds, sum(sum) / sum(sample_count) AS mean, max(max) AS max
+			FROM scalability_metrics
+			WHERE service = ? AND "timestamp" > ? AND "timestamp" <= ? AND sample_count > 0
+			GROUP BY metric, "timestamp" ORDER BY "timestamp" DESC`, service, now.Add(-restSpan), now).Scan(&rows).Error
+	})
+	if err != nil {
+		return nil, err
+	}
+	of := map[models.MetricName][]window{}
+	for _, r := range rows {
+		of[r.Metric] = append(of[r.Metric], r)
+	}
+	signals := []models.Signal{}
+	for _, m := range models.MetricNames() {
+		if ws := of[m]; len(ws) > 0 {
+			signals = append(signals, atRest(m, ws, now))
+		}
+	}
+	return signals, nil
+}
+
+// atRest makes the signal of one metric from its windows, newest first.
+func atRest(m models.MetricName, ws []window, now time.Time) models.Signal {
+	end := func(w window) time.Time { return w.At.Add(time.Duration(w.Seconds) * time.Second) }
+	newest := end(ws[0])
+	s := models.Signal{Metric: m, Snapshot: true, AgeSeconds: math.Max(0, now.Sub(newest).Seconds())}
+	minute, covered, all, most := 0.0, 0, 0.0, 0.0
+	n := 0
+	for _, w := range ws {
+		all += w.Mean
+		if newest.Sub(end(w)) >= restMinute {
+			continue
+		}
+		minute, covered, n = minute+w.Mean, covered+w.Seconds, n+1
+		most = math.Max(most, w.Max)
+		if n <= 5 {
+			s.Recent = append([]float64{w.Mean}, s.Recent...)
+		}
+	}
+	minute, all = minute/float64(n), all/float64(len(ws))
+	s.Avg60, s.Avg300, s.Max60 = &minute, &all, &most
+	s.Completeness = math.Min(1, float64(covered)/restMinute.Seconds())
+	return s
+}
+
+// LargestMinute is the largest mean of a minute of throughput in the seven days before
+// now; nil where they hold less than a day of minutes.
+func (s *Store) LargestMinute(ctx context.Context, service models.ServiceName, now time.Time) (*float64, error) {
+	var found struct {
+		N    int
+		Most float64
+	}
+	err := s.read(ctx, "store.LargestMinute", func(tx *gorm.DB) error {
+		return tx.Raw(`
+			SELECT count(*) AS n, coalesce(max(mean), 0) AS most FROM (
+				SELECT sum(sum) / sum(sample_count) AS mean FROM scalability_metrics
+				WHERE metric = 'throughput' AND service = ? AND "timestamp" >= ? AND "timestamp" < ? AND sample_count > 0
+				GROUP BY date_trunc('minute', "timestamp", 'UTC')) AS minutes`, service, now.Add(-7*24*time.Hour), now).Scan(&found).Error
+	})
+	if err != nil || found.N < fewestMinutes {
+		return nil, err
+	}
+	return &found.Most, nil
+}
+
 // EnsurePartitions makes the partitions that are missing from the day before now to
 // daysAhead days after it, and the months that hold them.
 func (s *Store) EnsurePartitions(ctx context.Context, now time.Time, daysAhead int) ([]string, error) {

@@ -186,3 +186,75 @@ func TestDatabaseStatusTellsOfPoolAndTables(t *testing.T) {
 	assert.Contains(t, st.TableBytes, "security_audit_logs")
 	assert.NotContains(t, st.TableBytes, "scalability_metrics_default")
 }
+
+func TestTheCopyAtRestSaysThatItIsOne(t *testing.T) {
+	s := fresh(t)
+	at := noon.Truncate(10 * time.Second) // the newest window ends 10 s later
+	var rows []models.MetricRollup
+	for i := range 36 { // six minutes
+		rows = append(rows, rollup(at.Add(-time.Duration(i)*10*time.Second), float64(100+100*(i/6)), 10))
+	}
+	other := rollup(at, 300, 10) // another process saw the same window
+	other.Source = "api-2"
+	media := rollup(at, 7, 1)
+	media.Service = models.ServiceMedia
+	require.NoError(t, s.SaveRollups(t.Context(), append(rows, other, media)))
+	got, err := s.SignalsAtRest(t.Context(), models.ServiceAPI, at.Add(40*time.Second))
+	require.NoError(t, err)
+	require.Len(t, got, 1)
+	sig := got[0]
+	assert.Equal(t, models.MetricThroughput, sig.Metric)
+	assert.True(t, sig.Snapshot)
+	assert.InDelta(t, 30, sig.AgeSeconds, 1e-6, "since the end of the newest window")
+	assert.InDelta(t, 1, sig.Completeness, 1e-9)
+	assert.InDelta(t, (20+5*10)/6.0, *sig.Avg60, 1e-9, "means of windows, each of all its samples")
+	assert.InDelta(t, (20+5*10+6*20+6*30+6*40+2*50)/26.0, *sig.Avg300, 1e-9, "of the 26 windows that began in the last five minutes")
+	assert.InDeltaSlice(t, []float64{10, 10, 10, 10, 20}, sig.Recent, 1e-9)
+	assert.Nil(t, sig.Avg6, "nothing is known of the newest seconds")
+	none, err := s.SignalsAtRest(t.Context(), models.ServiceSearch, at)
+	require.NoError(t, err)
+	assert.Empty(t, none)
+	old, err := s.SignalsAtRest(t.Context(), models.ServiceAPI, at.Add(6*time.Minute))
+	require.NoError(t, err)
+	assert.Empty(t, old, "what is older than five minutes is missing")
+}
+
+func TestTheLargestMinuteIsKnownAfterADay(t *testing.T) {
+	s := fresh(t)
+	start := noon.Truncate(time.Minute).Add(-24 * time.Hour)
+	var rows []models.MetricRollup
+	for i := range 24*60 - 1 {
+		rows = append(rows, rollup(start.Add(time.Duration(i)*time.Minute), 50, 10))
+	}
+	rows[700].Sum = 900
+	ancient := rollup(noon.Add(-8*24*time.Hour), 1e6, 1)
+	require.NoError(t, s.SaveRollups(t.Context(), append(rows, ancient)))
+	got, err := s.LargestMinute(t.Context(), models.ServiceAPI, noon)
+	require.NoError(t, err)
+	assert.Nil(t, got, "less than a day says nothing of what is impossible")
+	require.NoError(t, s.SaveRollups(t.Context(), []models.MetricRollup{rollup(start.Add(-time.Minute), 50, 10), rollup(start.Add(700*time.Minute+10*time.Second), 100, 10)}))
+	got, err = s.LargestMinute(t.Context(), models.ServiceAPI, noon)
+	require.NoError(t, err)
+	require.NotNil(t, got)
+	assert.InDelta(t, 50, *got, 1e-9, "the mean of its minute")
+}
+
+func TestWhatAServiceHasCostIsCountedFromTheDayAndTheMonth(t *testing.T) {
+	s := fresh(t)
+	now := time.Date(2027, 6, 12, 0, 3, 0, 0, time.UTC)
+	at := func(back time.Duration) time.Time { return now.Add(-back) }
+	saveEvaluations(t, s, // at half a unit an hour
+		anEvaluation(models.ServiceAPI, at(13*24*time.Hour), 50),  // in May
+		anEvaluation(models.ServiceAPI, at(50*time.Hour), 12),     // five minutes of June
+		anEvaluation(models.ServiceAPI, at(4*time.Minute), 6),     // a minute of yesterday, one of today
+		anEvaluation(models.ServiceAPI, at(2*time.Minute), 12),    // until now
+		anEvaluation(models.ServiceSearch, at(2*time.Minute), 99), // another service
+	)
+	got, err := s.Spent(t.Context(), models.ServiceAPI, now)
+	require.NoError(t, err)
+	assert.InDelta(t, (6+2*12)/60.0/2, got.SpentDay, 1e-9)
+	assert.InDelta(t, (5*12+2*6+2*12)/60.0/2, got.SpentMonth, 1e-9)
+	none, err := s.Spent(t.Context(), models.ServiceMedia, now)
+	require.NoError(t, err)
+	assert.Equal(t, models.Budget{}, none)
+}

@@ -66,3 +66,34 @@ func (s *Store) Savings(ctx context.Context, since, until time.Time) (models.Sav
 	out.Total = out.Total.Compare()
 	return out, nil
 }
+
+// spentSQL adds up what a service has cost since two times, as spendingSQL does for all.
+const spentSQL = `
+	WITH ticks AS (
+		SELECT at, spec * cost_per_replica_hour AS rate, lead(at) OVER (ORDER BY at) AS next
+		FROM scaling_evaluations WHERE service = @service AND at > @from AND at < @until
+	), spans AS (
+		SELECT rate, at, least(next, at + CAST(@reach AS interval), CAST(@until AS timestamptz)) AS ends
+		FROM ticks WHERE rate IS NOT NULL
+	)
+	SELECT coalesce(sum(rate * greatest(0, extract(epoch FROM ends - greatest(at, CAST(@day AS timestamptz)))::float8)) / 3600, 0) AS day,
+		coalesce(sum(rate * greatest(0, extract(epoch FROM ends - greatest(at, CAST(@month AS timestamptz)))::float8)) / 3600, 0) AS month
+	FROM spans`
+
+// Spent is what a service has cost since the day and the month (UTC) began, by its
+// evaluations. Time without one counts for nothing.
+func (s *Store) Spent(ctx context.Context, service models.ServiceName, now time.Time) (models.Budget, error) {
+	now = now.UTC()
+	day := now.Truncate(24 * time.Hour)
+	month := day.AddDate(0, 0, 1-day.Day())
+	var spent struct{ Day, Month float64 }
+	err := s.read(ctx, "store.Spent", func(tx *gorm.DB) error {
+		return tx.Raw(spentSQL, map[string]any{
+			"service": service, "from": month.Add(-evaluationReach), "until": now, "reach": evaluationReach.String(), "day": day, "month": month,
+		}).Scan(&spent).Error
+	})
+	if err != nil {
+		return models.Budget{}, err
+	}
+	return models.Budget{SpentDay: spent.Day, SpentMonth: spent.Month}, nil
+}

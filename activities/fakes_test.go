@@ -37,6 +37,12 @@ type platform struct {
 	applied      []models.ApplyRequest
 	measured     []models.MeasureRequest
 	within       time.Duration
+	calendar     *models.Calendar
+	usual        *float64
+	peak         *float64
+	spent        models.Budget
+	atRest       []models.Signal
+	others       map[models.ServiceName][]models.Signal // of the other services
 	faults       map[string]func(context.Context) error
 }
 
@@ -55,8 +61,31 @@ func (p *platform) Services(ctx context.Context) ([]models.Service, error) {
 	return []models.Service{p.service}, p.fault(ctx, "catalogue")
 }
 
-func (p *platform) Signals(ctx context.Context, _ models.ServiceName, _ time.Time) ([]models.Signal, error) {
+func (p *platform) Signals(ctx context.Context, name models.ServiceName, _ time.Time) ([]models.Signal, error) {
+	if name != p.service.Name {
+		return p.others[name], p.fault(ctx, "others")
+	}
 	return p.signals, p.fault(ctx, "signals")
+}
+
+func (p *platform) Calendar(ctx context.Context, _ models.Service, _ time.Time) (*models.Calendar, error) {
+	return p.calendar, p.fault(ctx, "calendar")
+}
+
+func (p *platform) Usual(ctx context.Context, _ models.ServiceName, _ time.Time) (*float64, error) {
+	return p.usual, p.fault(ctx, "usual")
+}
+
+func (p *platform) SignalsAtRest(ctx context.Context, _ models.ServiceName, _ time.Time) ([]models.Signal, error) {
+	return p.atRest, p.fault(ctx, "rest")
+}
+
+func (p *platform) LargestMinute(ctx context.Context, _ models.ServiceName, _ time.Time) (*float64, error) {
+	return p.peak, p.fault(ctx, "peak")
+}
+
+func (p *platform) Spent(ctx context.Context, _ models.ServiceName, _ time.Time) (models.Budget, error) {
+	return p.spent, p.fault(ctx, "spent")
 }
 
 func (p *platform) Forecast(ctx context.Context, _ models.Service, _ time.Time, within time.Duration) (*models.ForecastPoint, error) {
@@ -109,6 +138,10 @@ func steady() *platform {
 		},
 		forecast: &models.ForecastPoint{P95: 300},
 		limits:   models.Limits{Quota: val(20)},
+		calendar: &models.Calendar{ReadAt: now, Windows: []models.CalendarWindow{{ID: "w", Start: now.Add(time.Hour), End: now.Add(6 * time.Hour), Guests: 120}}},
+		usual:    val(260.0),
+		peak:     val(900.0),
+		spent:    models.Budget{SpentDay: 40},
 		decision: models.Decision{ID: "d1", Outcome: models.OutcomeVerified},
 		faults:   map[string]func(context.Context) error{},
 	}
@@ -120,6 +153,14 @@ func steady() *platform {
 
 func (p *platform) observer() *activities.Observer {
 	return &activities.Observer{Catalogue: p, Signals: p, Forecaster: p, Claims: p, Actuator: p, Measurer: p, Decisions: p, Now: clock}
+}
+
+// whole is an observer with every port.
+func (p *platform) whole() *activities.Observer {
+	o := p.observer()
+	o.Calendar, o.Usual, o.Rollups, o.Spending = p, p, p, p
+	o.Budget, o.WeddingDays = models.Budget{Hour: 20, Day: 300}, true
+	return o
 }
 
 func (p *platform) operator() *activities.Operator {

@@ -67,6 +67,10 @@ func TestAPartThatFailsOrHangsIsAGap(t *testing.T) {
 		"decision":     {"the decision in flight", func(o models.Observation) bool { return o.Operation == nil }},
 		"limits":       {"the limits", func(o models.Observation) bool { return o.Limits.Quota == nil }},
 		"forecast":     {"", func(o models.Observation) bool { return o.Forecast == nil }},
+		"calendar":     {"the calendar", func(o models.Observation) bool { return o.Calendar == nil && o.Mode == models.ModeNormal }},
+		"usual":        {"what is usual at this hour", func(o models.Observation) bool { return o.UsualRPS == nil }},
+		"peak":         {"the largest load of seven days", func(o models.Observation) bool { return o.Signals[0].Max7Days == nil }},
+		"spent":        {"what was spent", func(o models.Observation) bool { return o.Limits.Budget.SpentDay == 0 && o.Limits.Budget.Hour == 20 }},
 	}
 	faults := map[string]struct {
 		f     func(context.Context) error
@@ -87,7 +91,7 @@ func TestAPartThatFailsOrHangsIsAGap(t *testing.T) {
 					p.faults[port] = fault.f
 					t.Cleanup(func() { time.Sleep(2 * time.Hour) }) // the deaf one ends too
 					began := time.Now()
-					obs, err := p.observer().Observe(t.Context(), activities.ObserveInput{Service: models.ServiceAPI, InFlight: "d1"})
+					obs, err := p.whole().Observe(t.Context(), activities.ObserveInput{Service: models.ServiceAPI, InFlight: "d1"})
 					require.NoError(t, err)
 					assert.LessOrEqual(t, time.Since(began), 4*time.Second)
 					assert.True(t, part.absent(obs), "%+v", obs)

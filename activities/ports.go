@@ -29,6 +29,34 @@ type LearnedReader interface {
 	Learned(ctx context.Context, service models.ServiceName, now time.Time) (models.Learned, error)
 }
 
+// CalendarReader gives the guests that are expected around a time, and what load one of
+// them is to a service; nil when nothing is known of any. ReadAt is when the weddings were
+// last read whole.
+type CalendarReader interface {
+	Calendar(ctx context.Context, service models.Service, now time.Time) (*models.Calendar, error)
+}
+
+// UsualReader gives the 95th percentile of the load at this hour of the week, nil where
+// the history is too short.
+type UsualReader interface {
+	Usual(ctx context.Context, service models.ServiceName, at time.Time) (*float64, error)
+}
+
+// RollupReader reads the metrics at rest.
+type RollupReader interface {
+	// SignalsAtRest stands in for the hot store: signals of the last five minutes that say
+	// of themselves that they are a copy.
+	SignalsAtRest(ctx context.Context, service models.ServiceName, now time.Time) ([]models.Signal, error)
+	// LargestMinute is the largest minute of throughput of the seven days before now, nil
+	// where the record is too short to say what is impossible.
+	LargestMinute(ctx context.Context, service models.ServiceName, now time.Time) (*float64, error)
+}
+
+// SpendingReader gives what a service has cost since the day and the month began.
+type SpendingReader interface {
+	Spent(ctx context.Context, service models.ServiceName, now time.Time) (models.Budget, error)
+}
+
 // Claims reads what people and plans ask of a service's capacity.
 type Claims interface {
 	ActiveReservations(ctx context.Context, service models.ServiceName, at time.Time) ([]models.Reservation, error)
@@ -51,6 +79,12 @@ type Measurer interface {
 // nothing. Not every one can.
 type DryRunner interface {
 	DryRun(ctx context.Context, req models.ApplyRequest) error
+}
+
+// DisturbanceReader is an Actuator that knows what was done to a service, and how many of
+// its replicas the load balancer finds well. Not every one can.
+type DisturbanceReader interface {
+	Disturbance(ctx context.Context, service models.ServiceName) (models.Disturbance, error)
 }
 
 // Prober is a Measurer that can send synthetic requests to new replicas. Not every one

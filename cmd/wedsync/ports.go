@@ -30,6 +30,8 @@ var (
 	_ activities.StateWriter      = (*store.Store)(nil)
 	_ activities.EvaluationWriter = (*store.Store)(nil)
 	_ activities.LearnedReader    = (*store.Store)(nil)
+	_ activities.RollupReader     = (*store.Store)(nil)
+	_ activities.SpendingReader   = (*store.Store)(nil)
 	_ activities.Partitions       = (*store.Store)(nil)
 	_ activities.SnapshotWriter   = (*store.Store)(nil)
 	_ activities.SignalReader     = (*hotstore.Store)(nil)

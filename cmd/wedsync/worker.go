@@ -66,7 +66,9 @@ func (s *parts) activities() (worker.Activities, error) {
 	}
 	observer := &activities.Observer{
 		Catalogue: s.store, Signals: s.hot, Claims: s.store, Actuator: capacity, Measurer: capacity, Decisions: s.store,
-		Learned: s.store, Now: time.Now,
+		Learned: s.store, Rollups: s.store, Spending: s.store,
+		Budget:      models.Budget{Hour: s.cfg.Autoscale.BudgetHour, Day: s.cfg.Autoscale.BudgetDay, Month: s.cfg.Autoscale.BudgetMonth},
+		WeddingDays: s.cfg.Wedding.DayModeAutoEnable, Now: time.Now,
 	}
 	if s.cfg.Features.WeddingIntelligence {
 		observer.Forecaster = s.predict

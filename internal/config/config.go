@@ -175,6 +175,9 @@ type Autoscale struct {
 	ContinueAsNewEvery int           `env:"AUTOSCALE_CONTINUE_AS_NEW_EVERY"` // iterations
 	ApprovalWait       time.Duration `env:"AUTOSCALE_APPROVAL_SECONDS"`
 	KillSwitch         bool          `env:"AUTOSCALE_KILL_SWITCH"` // nothing is changed
+	BudgetHour         float64       `env:"AUTOSCALE_BUDGET_HOUR"` // of one service, 0 = no limit
+	BudgetDay          float64       `env:"AUTOSCALE_BUDGET_DAY"`
+	BudgetMonth        float64       `env:"AUTOSCALE_BUDGET_MONTH"`
 }
 
 // Telemetry is what the platform tells about itself.

@@ -27,7 +27,7 @@ func TestEmptyEnvironmentGivesTheDefaults(t *testing.T) {
 	assert.Equal(t, Auth{Audience: "wedsync-scalability"}, cfg.Auth)
 	assert.Equal(t, RateLimit{100, time.Minute, 6000}, cfg.RateLimit)
 	assert.Equal(t, Ingest{10 * time.Second, 5 * time.Second}, cfg.Ingest)
-	assert.Equal(t, Autoscale{30 * time.Second, 500, 15 * time.Minute, false}, cfg.Autoscale)
+	assert.Equal(t, Autoscale{30 * time.Second, 500, 15 * time.Minute, false, 0, 0, 0}, cfg.Autoscale)
 	assert.Equal(t, Telemetry{"info", "127.0.0.1:9464", ""}, cfg.Telemetry)
 	assert.Empty(t, cfg.Warnings())
 }

@@ -13,6 +13,7 @@ import (
 func goodAndBad() map[string][2][]string {
 	booleans := [2][]string{{"true", "false", "TRUE", "1", "0", " false "}, {"yes", "2", "tru", "on", "nil", "true,false", "0.0"}}
 	percent := [2][]string{{"76", "85.5", "8e1"}, {"abc", "-1", "101", "NaN", "Inf", "-Inf", "1e400", "75%", "7 5", "100.0001"}}
+	money := [2][]string{{"0", "12.5", "1e9"}, {"-1", "NaN", "Inf", "1e10", "12 EUR", "1,5"}}
 	whole := func(good, bad string) [2][]string {
 		return [2][]string{strings.Fields(good), append(strings.Fields(bad), "abc", "1.5", "1e3", "-1", "99999999999999999999", "1_000", "10s", "0x10", "NaN")}
 	}
@@ -57,6 +58,9 @@ func goodAndBad() map[string][2][]string {
 		"AUTOSCALE_CONTINUE_AS_NEW_EVERY":          whole("1 500 10000", "0 10001"),
 		"AUTOSCALE_APPROVAL_SECONDS":               whole("1 900 86400", "0 86401"),
 		"AUTOSCALE_KILL_SWITCH":                    booleans,
+		"AUTOSCALE_BUDGET_HOUR":                    money,
+		"AUTOSCALE_BUDGET_DAY":                     money,
+		"AUTOSCALE_BUDGET_MONTH":                   money,
 		"DATABASE_URL":                             postgres,
 		"DATABASE_OWNER_URL":                       postgres,
 		"DATABASE_MAX_CONNECTIONS":                 whole("1 200 10000", "0 10001"),

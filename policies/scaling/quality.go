@@ -193,10 +193,12 @@ func signalOf(o *models.Observation, m models.MetricName) *models.Signal {
 // cannot get in have not gone home.
 func (d *decision) looksLikeOutage() bool {
 	t := d.quality.throughput
-	if !t.usable() || t.Avg60 == nil || t.Avg300 == nil || *t.Avg60 >= suspectFall**t.Avg300 {
-		return false
-	}
-	return d.ill()
+	return t.usable() && Falls(t.Signal) && d.ill()
+}
+
+// Falls says whether load has halved of late, which an outage and a lull have in common.
+func Falls(t models.Signal) bool {
+	return t.Avg60 != nil && t.Avg300 != nil && *t.Avg60 < suspectFall**t.Avg300
 }
 
 // ill says whether requests fail or nobody knows whether they do, replicas that are not

@@ -87,7 +87,7 @@ func (o *Observer) Observe(ctx context.Context, in ObserveInput) (models.Observa
 		read(g, "the decision in flight", func(ctx context.Context) (models.Decision, error) { return o.Decisions.Decision(ctx, in.InFlight) },
 			func(d models.Decision) { obs.Operation = &models.OperationRef{DecisionID: d.ID, Outcome: d.Outcome} })
 	}
-	past := o.readPast(g, in.Service, now)
+	past := o.readPast(g, in.Service, now) //nolint:contextcheck // the gatherer has it
 	obs.Gaps = g.wait()
 	obs.Requests = slices.DeleteFunc(obs.Requests, func(r models.DecisionRequest) bool { return torn(obs, r) })
 	obs.Learned, obs.UsualRPS = past.learned, past.usual

@@ -31,11 +31,11 @@ func boolean() rule {
 	}}
 }
 
-// number takes a decimal number from lo to hi; NaN fails both comparisons.
-func number(lo, hi float64) rule {
-	return rule{fmt.Sprintf("a number from %g to %g", lo, hi), func(raw string) (string, bool) {
+// number takes a decimal number from 0 to hi; NaN fails both comparisons.
+func number(hi float64) rule {
+	return rule{fmt.Sprintf("a number from 0 to %g", hi), func(raw string) (string, bool) {
 		v, err := strconv.ParseFloat(raw, 64)
-		return raw, err == nil && v >= lo && v <= hi
+		return raw, err == nil && v >= 0 && v <= hi
 	}}
 }
 

@@ -67,14 +67,14 @@ func components() []variable {
 }
 
 func thresholds() []variable {
-	percent := number(0, 100)
+	percent := number(100)
 	return []variable{
 		{name: "SCALABILITY_CPU_THRESHOLD_WARNING", fallback: "75", rule: percent, help: "CPU utilisation in percent that warns; below the critical one."},
 		{name: "SCALABILITY_CPU_THRESHOLD_CRITICAL", fallback: "90", rule: percent, help: "CPU utilisation in percent that is critical."},
 		{name: "SCALABILITY_MEMORY_THRESHOLD_WARNING", fallback: "80", rule: percent, help: "Memory utilisation in percent that warns; below the critical one."},
 		{name: "SCALABILITY_MEMORY_THRESHOLD_CRITICAL", fallback: "95", rule: percent, help: "Memory utilisation in percent that is critical."},
 		{name: "SCALABILITY_RESPONSE_TIME_THRESHOLD_MS", fallback: "1000", rule: whole(1, 600_000, "ms"), help: "95th percentile of the response time, in milliseconds."},
-		{name: "SCALABILITY_ERROR_RATE_THRESHOLD", fallback: "0.05", rule: number(0, 1), help: "Share of failed requests; 0.05 is 5 %."},
+		{name: "SCALABILITY_ERROR_RATE_THRESHOLD", fallback: "0.05", rule: number(1), help: "Share of failed requests; 0.05 is 5 %."},
 	}
 }
 
@@ -110,9 +110,9 @@ func autoscaling() []variable {
 		{name: "AUTOSCALE_CONTINUE_AS_NEW_EVERY", fallback: "500", rule: whole(1, 10_000, ""), help: "Evaluations before a loop starts a fresh history."},
 		{name: "AUTOSCALE_APPROVAL_SECONDS", fallback: "900", rule: whole(1, 86_400, "s"), help: "How long a change that a person has to agree to waits, in seconds. Then it expires."},
 		{name: "AUTOSCALE_KILL_SWITCH", fallback: "false", rule: boolean(), help: "Nothing is changed; decisions are made and explained."},
-		{name: "AUTOSCALE_BUDGET_HOUR", fallback: "0", rule: number(0, 1e9), help: "What the replicas of one service may cost an hour, in the currency of the catalogue's prices; 0 is no limit. Growth that nobody needs yet stays below it. On a wedding day it only warns."},
-		{name: "AUTOSCALE_BUDGET_DAY", fallback: "0", rule: number(0, 1e9), help: "What the replicas of one service may cost from midnight to midnight UTC before people are warned; 0 is no limit."},
-		{name: "AUTOSCALE_BUDGET_MONTH", fallback: "0", rule: number(0, 1e9), help: "The same from the first of a month UTC. What was spent is known for as long as metrics are kept."},
+		{name: "AUTOSCALE_BUDGET_HOUR", fallback: "0", rule: number(1e9), help: "What the replicas of one service may cost an hour, in the currency of the catalogue's prices; 0 is no limit. Growth that nobody needs yet stays below it. On a wedding day it only warns."},
+		{name: "AUTOSCALE_BUDGET_DAY", fallback: "0", rule: number(1e9), help: "What the replicas of one service may cost from midnight to midnight UTC before people are warned; 0 is no limit."},
+		{name: "AUTOSCALE_BUDGET_MONTH", fallback: "0", rule: number(1e9), help: "The same from the first of a month UTC. What was spent is known for as long as metrics are kept."},
 	}
 }
 

@@ -39,9 +39,13 @@ var (
 	_ activities.WeddingPredictor = (*predictor.Predictor)(nil)
 	_ activities.Actuator         = (*fleet.Client)(nil)
 	_ activities.Measurer         = (*fleet.Client)(nil)
-	_ activities.OperationFinder  = (*launch.Launcher)(nil)
-	_ activities.HealthReader     = publishedHealth{}
-	_ activities.Auditor          = (*audit.Writer)(nil)
+	_ activities.Prober           = (*fleet.Client)(nil)
+	_ activities.DryRunner        = (*fleet.Client)(nil)
+
+	_ activities.DisturbanceReader = (*fleet.Client)(nil)
+	_ activities.OperationFinder   = (*launch.Launcher)(nil)
+	_ activities.HealthReader      = publishedHealth{}
+	_ activities.Auditor           = (*audit.Writer)(nil)
 
 	_ api.Authenticator  = (*authn.Verifier)(nil)
 	_ api.Grantor        = (*hotstore.Grants)(nil)

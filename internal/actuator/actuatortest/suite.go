@@ -29,6 +29,16 @@ type Subject struct {
 	Now      func() time.Time   // the target's clock; nil = the machine's
 }
 
+// What an adapter may know or do besides; the suite holds those that it has to it.
+type (
+	prober interface {
+		Probe(ctx context.Context, req models.ProbeRequest) error
+	}
+	disturbanceReader interface {
+		Disturbance(ctx context.Context, service models.ServiceName) (models.Disturbance, error)
+	}
+)
+
 // Factory makes a fresh subject; it cleans up after itself with t.Cleanup.
 type Factory func(t *testing.T) Subject
 
@@ -53,6 +63,8 @@ func Run(t *testing.T, factory Factory) {
 		{"a cancelled context is an error and changes nothing", cancelled},
 		{"an unknown service is not found", unknown},
 		{"an impossible order is refused", impossible},
+		{"synthetic requests change no capacity, and impossible ones are refused", probes},
+		{"a disturbance is told with a share of what is well", disturbance},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := factory(t)
@@ -257,6 +269,38 @@ func impossible(t *testing.T, s suite) {
 		assert.Equal(t, models.KindInvalid, models.KindOf(err), name)
 	}
 	s.unchanged(t, before)
+}
+
+func probes(t *testing.T, s suite) {
+	p, ok := s.Actuator.(prober)
+	if !ok {
+		t.Skip("the adapter sends no synthetic requests")
+	}
+	before := s.see(t)
+	req := models.ProbeRequest{Service: s.Service, Baseline: before.IDs()[:1], RPS: 10, Seconds: 30}
+	require.NoError(t, p.Probe(t.Context(), req))
+	require.NoError(t, p.Probe(t.Context(), req), "a repetition is no error")
+	s.unchanged(t, before)
+	req.RPS = -1
+	requireKind(t, models.KindInvalid, p.Probe(t.Context(), req))
+	req.RPS, req.Service = 10, s.Unknown
+	requireKind(t, models.KindNotFound, p.Probe(t.Context(), req))
+}
+
+func disturbance(t *testing.T, s suite) {
+	d, ok := s.Actuator.(disturbanceReader)
+	if !ok {
+		t.Skip("the adapter does not know what was done to a service")
+	}
+	got, err := d.Disturbance(t.Context(), s.Service)
+	require.NoError(t, err)
+	assert.Zero(t, got.FallingServices, "an actuator knows of one service alone")
+	if h := got.HealthyShare; h != nil {
+		assert.GreaterOrEqual(t, *h, 0.0)
+		assert.LessOrEqual(t, *h, 1.0)
+	}
+	_, err = d.Disturbance(t.Context(), s.Unknown)
+	requireKind(t, models.KindNotFound, err)
 }
 
 // unchanged says that neither the order nor its replicas moved.

@@ -69,6 +69,17 @@ func (c *Client) Measure(ctx context.Context, req models.MeasureRequest) (m mode
 	return m, err
 }
 
+// Probe sends synthetic requests to new replicas.
+func (c *Client) Probe(ctx context.Context, req models.ProbeRequest) error {
+	return c.call(ctx, http.MethodPost, servicePath(req.Service, "/probe"), req, nil)
+}
+
+// Disturbance says what was done to a service, and how many of its replicas are well.
+func (c *Client) Disturbance(ctx context.Context, name models.ServiceName) (d models.Disturbance, err error) {
+	err = c.call(ctx, http.MethodGet, servicePath(name, "/disturbance"), nil, &d)
+	return d, err
+}
+
 // Limits reads the ceilings of a service. The connections of one replica are the
 // larger of what the fleet and the catalogue say.
 func (c *Client) Limits(ctx context.Context, svc models.Service) (l models.Limits, err error) {

@@ -34,6 +34,7 @@ type Fault struct {
 	CapacityFactor float64   `json:"capacityFactor,omitempty"` // slow: share of the capacity, 0 to 1
 	ErrorShare     float64   `json:"errorShare,omitempty"`     // errors: share of requests that fail; 0 = all
 	DelayMS        float64   `json:"delayMs,omitempty"`        // latency: how late
+	Template       string    `json:"template,omitempty"`       // of new replicas: only of those made from it
 	Count          int       `json:"count,omitempty"`          // replicas or calls it still acts on; 0 = no bound
 	TTLSeconds     float64   `json:"ttlSeconds,omitempty"`     // ends by itself after this long; 0 = until removed
 	Until          time.Time `json:"until,omitzero"`           // set by the fleet from TTLSeconds
@@ -58,6 +59,9 @@ func (f Fault) Validate() error {
 }
 
 func (f Fault) validateNumbers() error {
+	if len(f.Template) > maxName || f.Template != "" && !f.onReplicas() {
+		return models.Invalid("template", f.Template, "must be absent, or have at most 100 characters for a fault of new replicas")
+	}
 	for _, b := range []struct {
 		field string
 		v     float64

@@ -35,7 +35,7 @@ func (p *Plant) Describe(name models.ServiceName) (models.ReplicaSet, error) {
 	}
 	set := models.ReplicaSet{
 		Service: name, Spec: svc.spec, Ready: len(svc.ready()), Generation: svc.generation,
-		ObservedAt: p.now, Replicas: make([]models.Replica, 0, len(svc.replicas)),
+		ObservedAt: p.now, Template: svc.set.Template, Replicas: make([]models.Replica, 0, len(svc.replicas)),
 	}
 	for _, r := range svc.replicas {
 		set.Replicas = append(set.Replicas, r.Replica)
@@ -178,6 +178,11 @@ func (p *Plant) Limits(name models.ServiceName) (models.Limits, error) {
 		quota := svc.set.Quota
 		l.Quota = &quota
 	}
+	if svc.set.Schedulable > 0 {
+		room := max(0, svc.set.Schedulable-svc.spec)
+		l.SchedulableHeadroom = &room
+	}
+	l.Downstream = slices.Clone(svc.set.Downstream)
 	if svc.set.ConnectionsPerReplica > 0 {
 		l.Database = &models.DatabaseLimit{
 			MaxConnections: p.settings.DatabaseConnections, Reserved: p.settings.DatabaseReserved,

@@ -62,3 +62,78 @@ func TestReplicasWithoutADatabaseSayWhereTheyFail(t *testing.T) {
 	assert.Equal(t, []string{"database"}, m.New.Downstreams)
 	assert.Empty(t, m.Old.Downstreams)
 }
+
+func TestSyntheticRequestsReachNewReplicasAloneAndAreNoLoad(t *testing.T) {
+	p := newPlant(t, nil)
+	baseline := view(t, p).IDs()
+	order(t, p, 6)
+	run(p, 0, 90) // all are ready, and nobody comes
+	require.Zero(t, measure(t, p, baseline, 20).New.Requests)
+	require.NoError(t, p.Probe(models.ProbeRequest{Service: models.ServiceAPI, Baseline: baseline, RPS: 10, Seconds: 30}))
+	p.Step(p.Now().Add(20 * time.Second))
+	m := measure(t, p, baseline, 20)
+	assert.InDelta(t, 200, m.New.Requests, 1)
+	assert.Zero(t, m.Old.Requests)
+	require.NotNil(t, m.New.ErrorRate)
+	assert.Zero(t, *m.New.ErrorRate)
+	assert.Zero(t, view(t, p).Stats.Values[models.MetricThroughput], "nobody is waiting for the answers")
+	got := view(t, p).Totals
+	assert.InDelta(t, got.Offered, got.Served+got.Failed+got.Queued, 1e-6)
+	p.Step(p.Now().Add(40 * time.Second))
+	assert.Zero(t, measure(t, p, baseline, 20).New.Requests, "they end")
+	for field, req := range map[string]models.ProbeRequest{
+		"rps": {Service: models.ServiceAPI, RPS: 1001, Seconds: 1}, "seconds": {Service: models.ServiceAPI, RPS: 1},
+	} {
+		err := p.Probe(req)
+		assert.Equal(t, models.KindInvalid, models.KindOf(err))
+		assert.ErrorContains(t, err, field)
+	}
+}
+
+func TestAFaultOfATemplateSparesReplicasOfAnother(t *testing.T) {
+	p := newPlant(t, nil)
+	require.NoError(t, p.SetFaults(models.ServiceAPI, []Fault{{Kind: FaultCrash, Template: "v2"}}))
+	order(t, p, 5)
+	run(p, 10, 90)
+	assert.Equal(t, 5, view(t, p).Ready)
+	before, err := p.Disturbance(models.ServiceAPI)
+	require.NoError(t, err)
+	assert.Nil(t, before.DeployedAt)
+	assert.InDelta(t, 1, *before.HealthyShare, 0)
+
+	bad := "v2"
+	require.NoError(t, p.Configure(models.ServiceAPI, ServiceChange{Template: &bad}))
+	deployed := p.Now()
+	order(t, p, 6)
+	run(p, 10, 90)
+	assert.Equal(t, "v2", view(t, p).Template)
+	assert.Equal(t, 5, view(t, p).Ready, "the new one crashes again and again")
+	d, err := p.Disturbance(models.ServiceAPI)
+	require.NoError(t, err)
+	assert.Equal(t, &deployed, d.DeployedAt)
+	assert.InDelta(t, 5.0/6, *d.HealthyShare, 1e-9)
+	assert.Error(t, p.SetFaults(models.ServiceAPI, []Fault{{Kind: FaultWriter, Template: "v2"}}), "of replicas alone")
+}
+
+func TestReplicasBeyondTheNodesStartLaterAndTheRoomIsTold(t *testing.T) {
+	p := newPlant(t, nil)
+	room, later := 6, 300.0
+	behind := []models.DownstreamLimit{{Name: "payments", RPS: 500, Calls: 0.5}}
+	require.NoError(t, p.Configure(models.ServiceAPI, ServiceChange{Schedulable: &room, NodeSeconds: &later, Downstream: &behind}))
+	l, err := p.Limits(models.ServiceAPI)
+	require.NoError(t, err)
+	assert.Equal(t, 2, *l.SchedulableHeadroom)
+	assert.Equal(t, behind, l.Downstream)
+	order(t, p, 8)
+	run(p, 10, 120)
+	assert.Equal(t, 6, view(t, p).Ready, "two wait for nodes")
+	l, err = p.Limits(models.ServiceAPI)
+	require.NoError(t, err)
+	assert.Zero(t, *l.SchedulableHeadroom)
+	for range 6 {
+		run(p, 10, 60)
+	}
+	assert.Equal(t, 8, view(t, p).Ready)
+	none := []models.DownstreamLimit{{RPS: 1}}
+	assert.ErrorContains(t, p.Configure(models.ServiceAPI, ServiceChange{Downstream: &none}), "downstream[0].name")
+}

@@ -43,6 +43,8 @@ type service struct {
 	seconds    []second
 	totals     Totals
 	stats      Stats
+	probe      *probe     // synthetic requests that are under way
+	deployedAt *time.Time // last change of the template; nil: none
 }
 
 // Totals counts the requests of a service since the plant began. Offered = Served +
@@ -103,7 +105,7 @@ func (p *Plant) stepOnce(dt float64) {
 	p.connect()
 	p.loads = slices.DeleteFunc(p.loads, func(l load) bool { return !p.now.Before(l.until) })
 	for _, svc := range p.services {
-		svc.serve(p.offered(svc.set.Service), dt)
+		svc.serve(p.offered(svc.set.Service), p.now, dt)
 	}
 	if p.now.Equal(p.now.Truncate(time.Second)) {
 		for _, svc := range p.services {
@@ -185,7 +187,7 @@ func (p *Plant) find(name models.ServiceName) (*service, error) {
 }
 
 // Configure changes the settings of a service. Replicas that started keep their start-up
-// time; capacity and queues change at once.
+// time and what they were made from; capacity and queues change at once.
 func (p *Plant) Configure(name models.ServiceName, c ServiceChange) error {
 	svc, err := p.find(name)
 	if err != nil {
@@ -194,6 +196,10 @@ func (p *Plant) Configure(name models.ServiceName, c ServiceChange) error {
 	next := svc.set.with(c)
 	if err := next.Validate(); err != nil {
 		return err
+	}
+	if next.Template != svc.set.Template {
+		at := p.now
+		svc.deployedAt = &at
 	}
 	svc.set = next
 	return nil

@@ -47,7 +47,11 @@ func (s *service) newReplica(now time.Time) *replica {
 func (p *Plant) order(s *service) {
 	r := s.newReplica(p.now)
 	startup := p.startup(s.set)
-	for _, f := range s.faults.take(p.now, Fault.onReplicas, p.rng.Float64) {
+	if s.set.Schedulable > 0 && len(s.replicas) > s.set.Schedulable {
+		startup += s.set.NodeSeconds
+	}
+	marks := func(f Fault) bool { return f.onReplicas() && (f.Template == "" || f.Template == s.set.Template) }
+	for _, f := range s.faults.take(p.now, marks, p.rng.Float64) {
 		startup *= r.mark(f)
 	}
 	r.Due = p.now.Add(time.Duration(startup * float64(time.Second)))

@@ -23,8 +23,8 @@ type second struct {
 func (s second) answered() float64 { return s.served + s.failed }
 
 // serve lets one tick of load arrive: the ready replicas share it equally, whatever
-// each can do.
-func (s *service) serve(rps, dt float64) {
+// each can do. Synthetic requests come on top and are no load of the service.
+func (s *service) serve(rps float64, now time.Time, dt float64) {
 	arriving := rps * dt
 	s.totals.Offered += arriving
 	s.current.offered += arriving
@@ -35,8 +35,9 @@ func (s *service) serve(rps, dt float64) {
 	}
 	share := (arriving + s.front) / float64(len(ready))
 	s.front = 0
+	sounds := s.sounds(ready, now, dt)
 	for _, r := range ready {
-		got := r.serve(share, dt, s.set)
+		got := r.serve(share+sounds[r], dt, s.set)
 		s.totals.Served += got.served
 		s.current.served += got.served
 		s.current.failed += got.failed

@@ -39,6 +39,8 @@ func (f *Fleet) Handler() http.Handler {
 	mux.HandleFunc("POST /services/{service}/apply", f.postApply)
 	mux.HandleFunc("POST /services/{service}/dry-run", f.postDryRun)
 	mux.HandleFunc("POST /services/{service}/measure", f.postMeasure)
+	mux.HandleFunc("POST /services/{service}/probe", f.postProbe)
+	mux.HandleFunc("GET /services/{service}/disturbance", f.getDisturbance)
 	mux.HandleFunc("POST /services/{service}/configure", f.postConfigure)
 	mux.HandleFunc("PUT /services/{service}/faults", f.putFaults)
 	mux.HandleFunc("DELETE /services/{service}/faults", f.deleteFaults)
@@ -142,6 +144,26 @@ func (f *Fleet) postMeasure(w http.ResponseWriter, r *http.Request) {
 		return err
 	})
 	answer(w, m, err)
+}
+
+func (f *Fleet) postProbe(w http.ResponseWriter, r *http.Request) {
+	var req models.ProbeRequest
+	if err := decode(w, r, &req); err != nil {
+		writeProblem(w, err)
+		return
+	}
+	req.Service = pathService(r)
+	err := f.use(func(p *Plant) error { return p.Probe(req) })
+	answer(w, map[string]any{"probing": true}, err)
+}
+
+func (f *Fleet) getDisturbance(w http.ResponseWriter, r *http.Request) {
+	var d models.Disturbance
+	err := f.use(func(p *Plant) (err error) {
+		d, err = p.Disturbance(pathService(r))
+		return err
+	})
+	answer(w, d, err)
 }
 
 func (f *Fleet) postConfigure(w http.ResponseWriter, r *http.Request) {

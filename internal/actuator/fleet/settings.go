@@ -20,6 +20,11 @@ type ServiceSettings struct {
 	BaseLatencyMS         float64            `json:"baseLatencyMs"`         // mean service time of an idle replica
 	TimeoutSeconds        float64            `json:"timeoutSeconds"`        // a request that would wait longer fails
 	QueuePerReplica       float64            `json:"queuePerReplica"`       // requests one replica lets wait
+
+	Template    string                   `json:"template,omitempty"`    // what new replicas are made from
+	Schedulable int                      `json:"schedulable,omitempty"` // replicas that the nodes have room for, 0 = no bound;
+	NodeSeconds float64                  `json:"nodeSeconds,omitempty"` // more of them start this much later, on new nodes
+	Downstream  []models.DownstreamLimit `json:"downstream,omitempty"`  // what the services behind it can take
 }
 
 // Settings is a whole fleet.
@@ -55,7 +60,7 @@ func DefaultSettings() Settings {
 		s.Services = append(s.Services, ServiceSettings{
 			Service: d.name, CapacityRPS: d.rps, InitialReplicas: d.initial,
 			StartupP50Seconds: 8, StartupP95Seconds: 20, ConnectionsPerReplica: d.connections,
-			BaseLatencyMS: d.baseMS, TimeoutSeconds: 5, QueuePerReplica: 2 * d.rps,
+			BaseLatencyMS: d.baseMS, TimeoutSeconds: 5, QueuePerReplica: 2 * d.rps, Template: "v1",
 		})
 	}
 	return s
@@ -84,13 +89,41 @@ func (s ServiceSettings) Validate() error {
 		{"baseLatencyMs", s.BaseLatencyMS, 0.1, 60000},
 		{"timeoutSeconds", s.TimeoutSeconds, 0.1, 600},
 		{"queuePerReplica", s.QueuePerReplica, 0, 1e7},
+		{"schedulable", float64(s.Schedulable), 0, maxReplicas},
+		{"nodeSeconds", s.NodeSeconds, 0, 3600},
 	} {
 		if !(b.v >= b.min && b.v <= b.max) {
 			return models.Invalid(b.field, b.v, fmt.Sprintf("must be from %g to %g", b.min, b.max))
 		}
 	}
+	return s.validateNames()
+}
+
+// validateNames bounds what is text, and the limits behind the service.
+func (s ServiceSettings) validateNames() error {
+	if len(s.Template) > maxName {
+		return models.Invalid("template", s.Template, "must have at most 100 characters")
+	}
+	if len(s.Downstream) > maxDownstream {
+		return models.Invalid("downstream", len(s.Downstream), "must be at most 20")
+	}
+	for i, d := range s.Downstream {
+		switch {
+		case d.Name == "" || len(d.Name) > maxName:
+			return models.Invalid(fmt.Sprintf("downstream[%d].name", i), d.Name, "must have 1 to 100 characters")
+		case !(d.RPS >= 0 && d.RPS <= 1e9):
+			return models.Invalid(fmt.Sprintf("downstream[%d].rps", i), d.RPS, "must be from 0 to 1e9")
+		case !(d.Calls >= 0 && d.Calls <= 1000):
+			return models.Invalid(fmt.Sprintf("downstream[%d].calls", i), d.Calls, "must be from 0 to 1000")
+		}
+	}
 	return nil
 }
+
+const (
+	maxName       = 100
+	maxDownstream = 20
+)
 
 // Validate checks every service and that none is named twice.
 func (s Settings) Validate() error {
@@ -130,6 +163,11 @@ type ServiceChange struct {
 	BaseLatencyMS         *float64 `json:"baseLatencyMs,omitempty"`
 	TimeoutSeconds        *float64 `json:"timeoutSeconds,omitempty"`
 	QueuePerReplica       *float64 `json:"queuePerReplica,omitempty"`
+
+	Template    *string                   `json:"template,omitempty"`
+	Schedulable *int                      `json:"schedulable,omitempty"`
+	NodeSeconds *float64                  `json:"nodeSeconds,omitempty"`
+	Downstream  *[]models.DownstreamLimit `json:"downstream,omitempty"`
 }
 
 // with gives the settings after a change.
@@ -142,6 +180,10 @@ func (s ServiceSettings) with(c ServiceChange) ServiceSettings {
 	set(&s.BaseLatencyMS, c.BaseLatencyMS)
 	set(&s.TimeoutSeconds, c.TimeoutSeconds)
 	set(&s.QueuePerReplica, c.QueuePerReplica)
+	set(&s.Template, c.Template)
+	set(&s.Schedulable, c.Schedulable)
+	set(&s.NodeSeconds, c.NodeSeconds)
+	set(&s.Downstream, c.Downstream)
 	return s
 }
 

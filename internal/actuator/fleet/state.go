@@ -33,6 +33,7 @@ type serviceState struct {
 	Faults     []Fault         `json:"faults"`
 	Keys       []usedKey       `json:"keys"`
 	Orders     OrderCount      `json:"orders"`
+	DeployedAt *time.Time      `json:"deployedAt,omitempty"`
 }
 
 // snapshot copies what has to outlive the process.
@@ -46,6 +47,7 @@ func (p *Plant) snapshot() (state, error) {
 		s := serviceState{
 			Settings: svc.set, Spec: svc.spec, Generation: svc.generation, NextID: svc.nextID,
 			Faults: append([]Fault{}, svc.faults...), Keys: append([]usedKey{}, svc.keys...), Orders: svc.orders,
+			DeployedAt: svc.deployedAt,
 		}
 		for _, r := range svc.replicas {
 			s.Replicas = append(s.Replicas, *r)
@@ -77,7 +79,7 @@ func restore(st state, now time.Time) (*Plant, error) {
 		}
 		svc := &service{
 			set: s.Settings, spec: s.Spec, generation: s.Generation, nextID: s.NextID,
-			faults: s.Faults, keys: s.Keys, orders: s.Orders,
+			faults: s.Faults, keys: s.Keys, orders: s.Orders, deployedAt: s.DeployedAt,
 		}
 		for _, r := range s.Replicas {
 			svc.replicas = append(svc.replicas, &r)

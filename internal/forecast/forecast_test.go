@@ -284,7 +284,7 @@ func TestForecastProperties(t *testing.T) {
 		}
 		n := rapid.IntRange(1, 200).Draw(rt, "ahead")
 		points, same := m.Forecast(n), again.Forecast(n)
-		assert.Len(rt, points, min(n, 168))
+		assert.Len(rt, points, min(n, forecast.Furthest))
 		for i, p := range points {
 			assert.False(rt, math.IsNaN(p.Expected) || math.IsInf(p.Expected, 0) || p.Expected < 0, "hour %d: %g by %s", i, p.Expected, p.Path)
 			assert.Equal(rt, p.Expected, same[i].Expected) //nolint:testifylint // to the bit

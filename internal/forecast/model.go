@@ -200,14 +200,7 @@ func (m *Model) Weights() map[string]float64 {
 	if m.planned < 0 {
 		return out
 	}
-	stacks := m.record.weights(m.totals, 0)
-	best := 0
-	for k, w := range stacks {
-		if w > stacks[best] {
-			best = k
-		}
-	}
-	b := &m.stacks[best].base
+	b := &m.best().base
 	names := memberNames()
 	for h := range day {
 		for k, w := range b.record.weights(b.plan.members[:], h) {

@@ -40,10 +40,13 @@ func (p Point) Quantile(q float64) (load float64, ok bool) {
 	return p.quantile(q)
 }
 
-// Forecast forecasts the coming hours, at most a week.
+// Furthest is how many hours ahead are forecast: a week from any hour of today on.
+const Furthest = week + day
+
+// Forecast forecasts the coming hours, at most Furthest.
 func (m *Model) Forecast(count int) []Point {
 	now := len(m.load)
-	count = min(count, week)
+	count = min(count, Furthest)
 	out := make([]Point, 0, count)
 	today := m.planned
 	if today < 0 || now-today >= day {

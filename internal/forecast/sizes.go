@@ -52,8 +52,13 @@ func when(cal almanac, e Event) []string {
 type sizes struct {
 	normal *linear.Normal
 	theta  []float64
-	fresh  bool // something was learned since theta
+	fresh  bool      // something was learned since theta
+	seen   int       // events
+	recent []float64 // of them: what each brought, as a multiple of what the kernel says without tags
 }
+
+// recentEvents bounds them.
+const recentEvents = 500
 
 func newSizes() *sizes { return &sizes{normal: linear.NewNormal(tagLimit)} }
 
@@ -71,6 +76,10 @@ func (s *sizes) factor(places []int) float64 {
 // learn takes what an event brought, as a multiple of what its kernel says without tags,
 // with the variance of that measurement.
 func (s *sizes) learn(places []int, multiple, variance float64) {
+	s.seen++
+	if s.recent = append(s.recent, multiple); len(s.recent) > recentEvents {
+		s.recent = s.recent[1:]
+	}
 	q := math.Min(math.Max(math.Log(math.Max(multiple, 1e-3)), -sizeRange), sizeRange)
 	row := make([]float64, tagLimit)
 	for _, i := range places {

@@ -181,6 +181,7 @@ func (s *server) PostPrediction(c *gin.Context) {
 		Service:               valueOr(q.Service, models.ServiceAPI),
 		TimeHorizonHours:      valueOr(q.TimeHorizonHours, 24),
 		IncludeWeddingContext: valueOr(q.IncludeWeddingContext, true),
+		Quantiles:             valueOr(q.Quantiles, nil),
 	}, s.now())
 	s.reply(c, http.StatusOK, prediction, err)
 }

@@ -421,12 +421,21 @@ type Payloads struct {
 // Prediction defines model for Prediction.
 type Prediction = models.Prediction
 
-// PredictionPoint defines model for PredictionPoint.
+// PredictionMethod By which a load was forecast. Empty: nothing is predicted. `calendar_only`: weddings on an assumed base. `recent_level`:
+// the mean of the last hours. `cohort`: what services like it do. `seasonal_naive`: the same hours of last week.
+// `ensemble`: models of the service's own history. `long_range`: beyond a week.
+type PredictionMethod = models.PredictionMethod
+
+// PredictionPoint `base`, `season`, `holiday` and the weddings' shares add up to `p50`.
 type PredictionPoint = models.PredictionPoint
 
 // PredictionQuery Example: {"includeWeddingContext":true,"timeHorizonHours":24}
 type PredictionQuery struct {
+	// IncludeWeddingContext False leaves the guests of the weddings out
 	IncludeWeddingContext *bool `json:"includeWeddingContext,omitempty"`
+
+	// Quantiles That each point is to have, beside p90, p95 and p99
+	Quantiles *[]float64 `json:"quantiles,omitempty"`
 
 	// Service One of the nine services
 	//

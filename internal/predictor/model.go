@@ -23,9 +23,8 @@ const (
 )
 
 const (
-	trustedWAPE     = 0.35 // largest 7-day error of a trusted forecast
-	fewestForGuests = 24   // hours with other weddings than the week before, to fit on
-	largestScale    = 3.0  // of the assumed load of a guest
+	fewestForGuests = 24  // hours with other weddings than the week before, to fit on
+	largestScale    = 3.0 // of the assumed load of a guest
 )
 
 // model is all that the forecasts of one service are made from. It is not changed once
@@ -267,7 +266,7 @@ func (m *model) why() string {
 		return s
 	case models.MethodRecentLevel:
 		return fmt.Sprintf("under a week of history: the mean of the last %d hours", m.levelOf)
-	case models.MethodCalendarOnly, models.MethodNone:
+	default:
 	}
 	return "no load was measured in the last week"
 }

@@ -17,6 +17,13 @@ import (
 // MaxHorizonHours bounds how far ahead is predicted.
 const MaxHorizonHours = 168
 
+// What may be asked of an interval: beyond these, sixty days of errors say nothing.
+const (
+	LeastQuantile = 0.025
+	MostQuantile  = 0.99
+	maxQuantiles  = 20
+)
+
 // Options configure a Predictor.
 type Options struct {
 	History           History
@@ -24,10 +31,12 @@ type Options struct {
 	Catalogue         Catalogue
 	Archive           Archive
 	Cache             Cache
-	Now               func() time.Time // for Check alone; nil is time.Now
-	Weddings          bool             // SCALABILITY_WEDDING_INTELLIGENCE_ENABLED
-	SeasonMultipliers bool             // WEDDING_SEASON_MULTIPLIERS_ENABLED
-	Log               *slog.Logger     // nil = silent
+	Now               func() time.Time         // for Check alone; nil is time.Now
+	Weddings          bool                     // SCALABILITY_WEDDING_INTELLIGENCE_ENABLED
+	SeasonMultipliers bool                     // WEDDING_SEASON_MULTIPLIERS_ENABLED
+	Zone              *time.Location           // whose clock days and weeks follow; nil is UTC
+	Holiday           func(day time.Time) bool // nil: none
+	Log               *slog.Logger             // nil = silent
 }
 
 // Predictor forecasts load. It is safe for concurrent use. What it reads it reads as
@@ -38,6 +47,9 @@ type Predictor struct {
 
 	mu       sync.Mutex
 	models   map[modelKey]known[*model]
+	views    map[modelKey]known[*view]
+	learners map[models.ServiceName]*learner
+	alone    map[models.ServiceName]int64 // hour in which no service was found that it is like
 	past     map[models.ServiceName]known[map[int64]float64]
 	weddings known[[]models.Wedding]
 }
@@ -50,7 +62,13 @@ func New(o Options) *Predictor {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Predictor{opts: o, models: map[modelKey]known[*model]{}, past: map[models.ServiceName]known[map[int64]float64]{}}
+	if o.Zone == nil {
+		o.Zone = time.UTC
+	}
+	return &Predictor{
+		opts: o, models: map[modelKey]known[*model]{}, views: map[modelKey]known[*view]{}, learners: map[models.ServiceName]*learner{}, alone: map[models.ServiceName]int64{},
+		past: map[models.ServiceName]known[map[int64]float64]{},
+	}
 }
 
 // Predict forecasts the coming full hours of a service; the first point is the hour
@@ -65,15 +83,23 @@ func (p *Predictor) Predict(ctx context.Context, req models.PredictionRequest, n
 	if _, err := models.ParseServiceName("service", string(req.Service)); err != nil {
 		return models.Prediction{}, err
 	}
+	for i, q := range req.Quantiles {
+		if !(q >= LeastQuantile && q <= MostQuantile) {
+			return models.Prediction{}, models.Invalid(fmt.Sprintf("quantiles[%d]", i), q, fmt.Sprintf("must be from %g to %g", LeastQuantile, MostQuantile))
+		}
+	}
+	if len(req.Quantiles) > maxQuantiles {
+		return models.Prediction{}, models.Invalid("quantiles", len(req.Quantiles), fmt.Sprintf("must be at most %d", maxQuantiles))
+	}
 	service, err := p.opts.Catalogue.Service(asPlatform(ctx), req.Service)
 	if err != nil {
 		return models.Prediction{}, fmt.Errorf("predictor.Predict: %w", err)
 	}
-	m, err := p.model(ctx, req.Service, now, req.IncludeWeddingContext && p.opts.Weddings)
+	v, err := p.view(ctx, service, now, req.IncludeWeddingContext && p.opts.Weddings)
 	if err != nil {
 		return models.Prediction{}, fmt.Errorf("predictor.Predict: %w", err)
 	}
-	out := m.predict(service, req.TimeHorizonHours)
+	out := v.predict(req)
 	out.IssuedAt = now.UTC()
 	if req.IncludeWeddingContext && !p.opts.Weddings {
 		out.Reason += "; wedding intelligence is switched off"
@@ -86,29 +112,48 @@ func (p *Predictor) Predict(ctx context.Context, req models.PredictionRequest, n
 }
 
 // predict makes the points of the coming hours.
-func (m *model) predict(service models.Service, hours int) models.Prediction {
-	out := models.Prediction{Service: m.service, HistoryHours: len(m.actual), Points: []models.PredictionPoint{}}
+func (v *view) predict(req models.PredictionRequest) models.Prediction {
+	out := models.Prediction{Service: v.service.Name, HistoryHours: len(v.simple.actual), Points: []models.PredictionPoint{}}
 	filled, guested := 0, false
-	for i := range hours {
-		hour := m.running + 1 + int64(i)
-		base, stands := m.baseOf(service, hour)
-		point := models.PredictionPoint{At: timeOf(hour), Base: base, Weddings: m.shares(hour), P50: base}
-		for _, s := range point.Weddings {
-			point.P50 += s.RPS
-			guested = true
+	for i := range req.TimeHorizonHours {
+		h := v.running + 1 + int64(i)
+		in := v.at(h)
+		if !req.IncludeWeddingContext {
+			in = in.without()
 		}
-		point.P90, point.P95, point.P99 = m.upper(point.P50, 0.90), m.upper(point.P50, 0.95), m.upper(point.P50, 0.99)
-		point.Replicas = replicas(service, point.P50)
-		out.Points = append(out.Points, point)
-		if stands {
+		guested = guested || len(in.shares) > 0
+		if in.filled {
 			filled++
 		}
+		out.Points = append(out.Points, v.point(h, in, req.Quantiles))
 	}
-	out.Method, out.Reason = m.methodWith(guested), m.reason(guested, filled)
+	out.Method, out.Reason = v.methodWith(guested), v.reason(guested, filled)
 	if out.Method == models.MethodNone {
 		out.Points = []models.PredictionPoint{}
 	}
 	return out
+}
+
+func (v *view) point(h int64, in hour, quantiles []float64) models.PredictionPoint {
+	p := models.PredictionPoint{
+		At: timeOf(h), Base: in.base, Season: in.season, Holiday: in.holiday, Weddings: in.shares, P50: in.expected(),
+		P90: in.upper(0.90), P95: in.upper(0.95), P99: in.upper(0.99), Method: in.method,
+	}
+	p.Replicas = replicas(v.service, p.P50)
+	for _, q := range quantiles {
+		if rps, ok := in.quantile(q); ok {
+			p.Quantiles = append(p.Quantiles, models.QuantileLoad{Quantile: q, RPS: rps})
+		}
+	}
+	return p
+}
+
+// methodWith is the method of the coming hours.
+func (v *view) methodWith(guested bool) models.PredictionMethod {
+	if v.learned() {
+		return v.at(v.running + 1).method
+	}
+	return v.simple.methodWith(guested)
 }
 
 // methodWith names the method of a forecast that has guests in it, or has none.
@@ -130,6 +175,33 @@ func (m *model) baseOf(service models.Service, hour int64) (rps float64, filled 
 }
 
 // reason says in a sentence how a forecast was made.
+func (v *view) reason(guested bool, filled int) string {
+	if !v.learned() {
+		return v.simple.reason(guested, filled)
+	}
+	var s string
+	switch v.methodWith(guested) {
+	case models.MethodCohort:
+		s = fmt.Sprintf("%.1f days of history: services like it stand in", v.history)
+	case models.MethodSeasonalNaive:
+		s = "the same hours of last week, which did better than the models over the last days"
+	default:
+		s = fmt.Sprintf("models of %.0f days of history", v.history)
+	}
+	if w := v.wape(); !math.IsNaN(w) {
+		s += fmt.Sprintf(", off by %.0f %% an hour ahead over the last 7 days", 100*w)
+	}
+	switch {
+	case !guested:
+	case v.assumed:
+		s += "; " + v.simple.guestReason()
+	default:
+		s += fmt.Sprintf("; what guests bring is learned from %d weddings", v.course.Events)
+	}
+	return s
+}
+
+// reason says in a sentence how a forecast was made.
 func (m *model) reason(guested bool, filled int) string {
 	s := m.why()
 	switch m.methodWith(guested) {
@@ -137,7 +209,7 @@ func (m *model) reason(guested bool, filled int) string {
 		return s + ", and no wedding is in the calendar"
 	case models.MethodCalendarOnly:
 		s += ": the weddings of the calendar, on the load that the least replicas are held for"
-	case models.MethodRecentLevel, models.MethodSeasonalNaive:
+	default:
 	}
 	if filled > 0 {
 		s += fmt.Sprintf("; %d hours that are missing there come from earlier weeks or other days", filled)
@@ -145,69 +217,17 @@ func (m *model) reason(guested bool, filled int) string {
 	if m.seasonal {
 		s += "; with the multipliers of month and weekday"
 	}
-	switch {
-	case guested && m.fitted:
-		s += fmt.Sprintf("; the load of a guest is fitted at %.1f requests/s at the ceremony", m.scale*peakPerGuest*share(m.service))
-	case guested:
-		s += fmt.Sprintf("; the load of a guest is assumed to be %.1f requests/s at the ceremony", peakPerGuest*share(m.service))
+	if guested {
+		s += "; " + m.guestReason()
 	}
 	return s
 }
 
-func (m *model) upper(p50, q float64) *float64 {
-	rps, ok := m.quantile(p50, q)
-	if !ok {
-		return nil
+func (m *model) guestReason() string {
+	if m.fitted {
+		return fmt.Sprintf("the load of a guest is fitted at %.1f requests/s at the ceremony", m.scale*peakPerGuest*share(m.service))
 	}
-	return &rps
-}
-
-// Forecast gives the largest load expected in [now, now+within], or nil when there is
-// nothing to say or forecasts are switched off. It is trusted where the method has
-// shown on this service's own history that it can be.
-func (p *Predictor) Forecast(ctx context.Context, service models.Service, now time.Time, within time.Duration) (*models.ForecastPoint, error) {
-	if !p.opts.Weddings {
-		return nil, nil
-	}
-	m, err := p.model(ctx, service.Name, now, true)
-	if err != nil {
-		return nil, fmt.Errorf("predictor.Forecast: %w", err)
-	}
-	p50, guested := m.largest(service, now, within)
-	method := m.methodWith(guested)
-	if method == models.MethodNone {
-		return nil, nil
-	}
-	f := models.ForecastPoint{P50: p50, P95: p50, P99: p50, IssuedAt: now.UTC(), Model: string(method)}
-	f.Trusted, f.Reason = m.trust()
-	if p95, ok := m.quantile(p50, 0.95); ok {
-		f.P95 = p95
-		f.P99, _ = m.quantile(p50, 0.99)
-	}
-	return &f, nil
-}
-
-// forecastStep is how finely the course of the guests is looked at: their load changes
-// within minutes, the base is that of the hour.
-const forecastStep = time.Minute
-
-// largest is the highest sum of base and guests in [now, now+within].
-func (m *model) largest(service models.Service, now time.Time, within time.Duration) (p50 float64, guested bool) {
-	within = min(max(within, 0), MaxHorizonHours*time.Hour)
-	coming := m.around(now, now.Add(within))
-	for after := time.Duration(0); ; after = min(after+forecastStep, within) {
-		at := now.Add(after)
-		rps, _ := m.baseOf(service, hourOf(at))
-		for _, w := range coming {
-			load := m.scale * guestLoad(w, m.service, at)
-			rps += load
-			guested = guested || load > 0
-		}
-		p50 = math.Max(p50, rps)
-		if after == within {
-			return p50, guested
-		}
-	}
+	return fmt.Sprintf("the load of a guest is assumed to be %.1f requests/s at the ceremony", peakPerGuest*share(m.service))
 }
 
 // around gives the weddings whose guests may be there between two times.

@@ -10,9 +10,11 @@ import (
 )
 
 const (
+	lateHours   = 48               // that are read again, since samples may come late
 	kept        = time.Minute      // a model, so that a change of the calendar counts within a minute
 	readTimeout = 20 * time.Second // of all that a model is made from
 	pageSize    = 500
+	eveHours    = 48 // before a ceremony in which guests look things up
 )
 
 // known is something that was read or built, and when.
@@ -82,8 +84,9 @@ func (p *Predictor) read(ctx context.Context, key modelKey, now time.Time) (*mod
 	return m, nil
 }
 
-// history reads the hours of the last six weeks, up to and with the running one. Weeks
-// of it are read once an hour; under a week, where the running hour counts, each minute.
+// history reads the hours of the last year, up to and with the running one: once, and
+// from then on those of the last days once an hour; under a week, where the running hour
+// counts, each minute.
 func (p *Predictor) history(ctx context.Context, service models.ServiceName, now time.Time) (map[int64]float64, error) {
 	running := hourOf(now)
 	p.mu.Lock()
@@ -92,11 +95,20 @@ func (p *Predictor) history(ctx context.Context, service models.ServiceName, now
 	if have.value != nil && (have.fresh(now) || (have.running == running && len(have.value) > week)) {
 		return have.value, nil
 	}
-	rows, err := p.opts.History.HourlyLoad(ctx, service, timeOf(running-lookback), timeOf(running+1))
+	from := running - learnHours
+	if have.value != nil && have.running <= running {
+		from = max(from, have.running-lateHours)
+	}
+	rows, err := p.opts.History.HourlyLoad(ctx, service, timeOf(from), timeOf(running+1))
 	if err != nil {
 		return nil, err
 	}
-	hours := make(map[int64]float64, len(rows))
+	hours := make(map[int64]float64, len(rows)+len(have.value))
+	for h, v := range have.value {
+		if h < from && h >= running-learnHours {
+			hours[h] = v
+		}
+	}
 	for _, r := range rows {
 		if r.Samples > 0 && r.MeanRPS >= 0 && !math.IsInf(r.MeanRPS, 0) {
 			hours[hourOf(r.Hour)] = r.MeanRPS
@@ -118,7 +130,7 @@ func (p *Predictor) booked(ctx context.Context, now time.Time) ([]models.Wedding
 	if have.fresh(now) {
 		return have.value, have.at, nil
 	}
-	all, err := p.calendar(ctx, timeOf(running-lookback), timeOf(running+MaxHorizonHours+1+longestArrival))
+	all, err := p.calendar(ctx, timeOf(running-lookback), timeOf(running+MaxHorizonHours+1+eveHours))
 	if err != nil {
 		return nil, time.Time{}, err
 	}

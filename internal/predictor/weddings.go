@@ -25,7 +25,7 @@ func (p *Predictor) RefreshWeddings(ctx context.Context, now time.Time) (int, er
 	if err != nil {
 		return 0, fmt.Errorf("predictor.RefreshWeddings: %w", err)
 	}
-	m, err := p.model(ctx, service.Name, now, true)
+	v, err := p.view(ctx, service, now, true)
 	if err != nil {
 		return 0, fmt.Errorf("predictor.RefreshWeddings: %w", err)
 	}
@@ -33,7 +33,7 @@ func (p *Predictor) RefreshWeddings(ctx context.Context, now time.Time) (int, er
 	if err != nil {
 		return 0, fmt.Errorf("predictor.RefreshWeddings: %w", err)
 	}
-	rows := m.own(coming, service, now)
+	rows := v.alone(coming, now)
 	for start := 0; start < len(rows); start += pageSize {
 		if err := p.opts.Archive.SaveWeddingPredictions(ctx, rows[start:min(start+pageSize, len(rows))]); err != nil {
 			return start, fmt.Errorf("predictor.RefreshWeddings: %w", err)
@@ -48,29 +48,45 @@ func (p *Predictor) RefreshWeddings(ctx context.Context, now time.Time) (int, er
 	return len(rows), nil
 }
 
-// own is what each wedding brings by itself: its peak is at the ceremony.
-func (m *model) own(weddings []models.Wedding, service models.Service, now time.Time) []models.WeddingPrediction {
-	method := models.MethodCalendarOnly
-	if m.fitted {
-		method = m.method
+// alone is what each wedding brings by itself: its peak is at the ceremony, unless
+// history has shown another course.
+func (v *view) alone(weddings []models.Wedding, now time.Time) []models.WeddingPrediction {
+	method, after, each := models.MethodCalendarOnly, time.Duration(0), v.simple.scale*peakPerGuest*share(v.service.Name)
+	switch {
+	case v.course != nil:
+		method = v.at(v.running).method
+		after, each = v.summit()
+	case v.simple.fitted:
+		method = v.simple.method
 	}
 	rows := make([]models.WeddingPrediction, 0, len(weddings))
 	for _, w := range weddings {
 		if !counts(w) {
 			continue
 		}
-		top := m.scale * peak(w, service.Name)
+		top := each * float64(w.Guests)
 		rows = append(rows, models.WeddingPrediction{
-			ID:        uuid.NewSHA1(uuid.NameSpaceOID, []byte(w.ID+"/"+string(service.Name)+"/"+now.UTC().Format(time.RFC3339Nano))).String(),
-			WeddingID: w.ID, WeddingDate: w.WeddingDate, Service: service.Name, CreatedAt: now.UTC(),
-			PeakAt: w.StartsAt.UTC(), PeakRPS: top, PeakReplicas: alone(service, top), Guests: w.Guests, Method: method,
+			ID:        uuid.NewSHA1(uuid.NameSpaceOID, []byte(w.ID+"/"+string(v.service.Name)+"/"+now.UTC().Format(time.RFC3339Nano))).String(),
+			WeddingID: w.ID, WeddingDate: w.WeddingDate, Service: v.service.Name, CreatedAt: now.UTC(),
+			PeakAt: w.StartsAt.Add(after).UTC(), PeakRPS: top, PeakReplicas: extra(v.service, top), Guests: w.Guests, Method: method,
 		})
 	}
 	return rows
 }
 
-// alone is how many replicas a load needs on top of what is there.
-func alone(s models.Service, rps float64) int {
+// summit is when after the ceremony, and how high, the load of one guest is highest.
+func (v *view) summit() (after time.Duration, rps float64) {
+	k := v.kernel()
+	for i, x := range k.P50 {
+		if x > rps {
+			after, rps = time.Duration(k.FromMinutes+i*k.StepMinutes)*time.Minute, x
+		}
+	}
+	return after, rps
+}
+
+// extra is how many replicas a load needs on top of what is there.
+func extra(s models.Service, rps float64) int {
 	s.MinReplicas = 0
 	return replicas(s, rps)
 }

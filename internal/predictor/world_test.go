@@ -23,7 +23,9 @@ var (
 // world is a platform with a history and a calendar, behind the predictor's ports.
 type world struct {
 	mu       sync.Mutex
-	load     func(hour time.Time) (rps float64, ok bool) // nil: nothing was measured
+	load     func(hour time.Time) (rps float64, ok bool)                 // nil: nothing was measured
+	loads    map[models.ServiceName]func(hour time.Time) (float64, bool) // of single services; the others have load
+	clock    time.Time                                                   // nothing is measured after it; zero: now
 	weddings []models.Wedding
 	service  models.Service
 	rows     []models.WeddingPrediction
@@ -41,17 +43,26 @@ func newWorld() *world {
 	}
 }
 
-func (w *world) HourlyLoad(ctx context.Context, _ models.ServiceName, from, until time.Time) ([]models.HourlyLoad, error) {
+func (w *world) HourlyLoad(ctx context.Context, service models.ServiceName, from, until time.Time) ([]models.HourlyLoad, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.reads++
+	if service == models.ServiceAPI {
+		w.reads++
+	}
 	w.scopes[models.ScopeFrom(ctx).Role] = true
 	if w.away["history"] {
 		return nil, errAway
 	}
+	load, newest := w.load, now
+	if len(w.loads) > 0 && service != models.ServiceAPI {
+		load = w.loads[service]
+	}
+	if !w.clock.IsZero() {
+		newest = w.clock
+	}
 	var out []models.HourlyLoad
-	for h := from.Truncate(time.Hour); w.load != nil && h.Before(until) && !h.After(now); h = h.Add(time.Hour) {
-		if rps, ok := w.load(h); ok {
+	for h := from.Truncate(time.Hour); load != nil && h.Before(until) && !h.After(newest); h = h.Add(time.Hour) {
+		if rps, ok := load(h); ok {
 			out = append(out, models.HourlyLoad{Hour: h, MeanRPS: rps, Samples: 3600})
 		}
 	}

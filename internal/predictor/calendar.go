@@ -1,0 +1,129 @@
+package predictor
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"gonum.org/v1/gonum/stat"
+
+	"github.com/wedsync/scalability/models"
+)
+
+const (
+	windowsBefore = 24 * time.Hour
+	windowsAhead  = 48 * time.Hour
+	baseWithin    = time.Hour // in which the base of the calendar is the largest
+	usualQuantile = 0.95
+	fewestUsual   = 2 // weeks in which an hour was measured
+)
+
+// The guests' kernel goes from six hours before the ceremony to twelve after it: the
+// decision engine plans with these, and what comes before is part of the forecast.
+const (
+	kernelFrom  = -6 * 60 // minutes
+	kernelStep  = 10
+	kernelSteps = 18 * 60 / kernelStep
+	assumedTail = 1.5 // of nine of ten assumed guests, on what is expected of them
+)
+
+// Calendar gives the weddings around a time, what a guest of them brings, and the load
+// without guests. While the calendar cannot be read its last copy counts, with the time
+// at which that was read. It is nil where wedding intelligence is switched off.
+func (p *Predictor) Calendar(ctx context.Context, service models.Service, now time.Time) (*models.Calendar, error) {
+	if !p.opts.Weddings {
+		return nil, nil
+	}
+	weddings, readAt, err := p.booked(asPlatform(ctx), now)
+	if err != nil {
+		p.mu.Lock()
+		have := p.weddings
+		p.mu.Unlock()
+		if have.at.IsZero() {
+			return nil, fmt.Errorf("predictor.Calendar: %w", err)
+		}
+		p.opts.Log.WarnContext(ctx, "the calendar cannot be read: its last copy counts", "read_at", have.at, "error", err)
+		weddings, readAt = have.value, have.at
+	}
+	out := &models.Calendar{ReadAt: readAt.UTC(), Windows: windows(weddings, now)}
+	v, err := p.view(ctx, service, now, true)
+	if err != nil {
+		// Without a history guests are still coming: what they bring is assumed.
+		out.Kernel = assumedKernel(service.Name, 1)
+		return out, nil //nolint:nilerr // said by the forecast, which has nothing else to give
+	}
+	out.Kernel, out.BaseRPS = v.kernel(), v.highestBase(now)
+	return out, nil
+}
+
+func windows(weddings []models.Wedding, now time.Time) []models.CalendarWindow {
+	out := []models.CalendarWindow{}
+	for _, w := range weddings {
+		if counts(w) && w.EndsAt.After(now.Add(-windowsBefore)) && w.StartsAt.Before(now.Add(windowsAhead)) {
+			out = append(out, models.CalendarWindow{
+				ID: w.ID, Start: w.StartsAt.UTC(), End: w.EndsAt.UTC(), Guests: w.Guests,
+				Confirmed: w.Status == models.WeddingConfirmed, TimeZone: w.TimeZone,
+			})
+		}
+	}
+	slices.SortFunc(out, func(a, b models.CalendarWindow) int {
+		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.ID, b.ID))
+	})
+	return out
+}
+
+// kernel is the load of a guest as it was learned, else as it is assumed.
+func (v *view) kernel() *models.GuestKernel {
+	if v.course == nil {
+		return assumedKernel(v.service.Name, v.simple.scale)
+	}
+	k := &models.GuestKernel{FromMinutes: kernelFrom, StepMinutes: kernelStep}
+	for i := range kernelSteps {
+		p50, p90 := v.course.At((kernelFrom + (float64(i)+0.5)*kernelStep) / 60)
+		k.P50, k.P90 = append(k.P50, p50), append(k.P90, p90)
+	}
+	return k
+}
+
+// assumedKernel is that of a wedding of six hours.
+func assumedKernel(service models.ServiceName, scale float64) *models.GuestKernel {
+	course := kernel{arrive: longestArrival, stay: 2, end: 6}
+	k := &models.GuestKernel{FromMinutes: kernelFrom, StepMinutes: kernelStep}
+	for i := range kernelSteps {
+		rps := scale * peakPerGuest * share(service) * course.at((kernelFrom+(float64(i)+0.5)*kernelStep)/60)
+		k.P50, k.P90 = append(k.P50, rps), append(k.P90, assumedTail*rps)
+	}
+	return k
+}
+
+// highestBase is the largest load without guests within an hour.
+func (v *view) highestBase(now time.Time) float64 {
+	most := 0.0
+	for h := hourOf(now); h <= hourOf(now.Add(baseWithin)); h++ {
+		most = max(most, v.at(h).own())
+	}
+	return most
+}
+
+// Usual is the 95th percentile of the load at this hour of the week, over the weeks that
+// were measured; nil where these are under two.
+func (p *Predictor) Usual(ctx context.Context, service models.ServiceName, at time.Time) (*float64, error) {
+	load, err := p.history(asPlatform(ctx), service, at)
+	if err != nil {
+		return nil, fmt.Errorf("predictor.Usual: %w", err)
+	}
+	var same []float64
+	for h := hourOf(at) - week; h >= hourOf(at)-lookback; h -= week {
+		if v, ok := load[h]; ok {
+			same = append(same, v)
+		}
+	}
+	if len(same) < fewestUsual {
+		return nil, nil
+	}
+	slices.Sort(same)
+	usual := stat.Quantile(usualQuantile, stat.LinInterp, same, nil)
+	return &usual, nil
+}

@@ -97,8 +97,8 @@ func (w Wedding) Normalise(load func(string) (*time.Location, error)) (Wedding, 
 	if err := w.checkNames(); err != nil {
 		return w, err
 	}
-	if w.TimeZone == "" || w.TimeZone == "Local" {
-		return w, Invalid("timeZone", w.TimeZone, ruleZone)
+	if err := CheckZone("timeZone", w.TimeZone, load); err != nil {
+		return w, err
 	}
 	loc, err := load(w.TimeZone)
 	if err != nil {

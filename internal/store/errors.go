@@ -109,8 +109,10 @@ func fieldOf(constraint string) string {
 	switch constraint {
 	case "weddings_reference_key":
 		return "reference"
-	case "wedding_predictions_wedding_fkey":
+	case "wedding_predictions_wedding_fkey", "wedding_contacts_wedding_fkey":
 		return "weddingId"
+	case "calendar_feeds_source_key":
+		return "source"
 	case "services_pkey":
 		return "name"
 	default:

@@ -108,7 +108,7 @@ func TestModelsAndTablesAgree(t *testing.T) {
 	registerSerializers()
 	for _, row := range []interface{ TableName() string }{
 		models.Service{}, models.Wedding{}, models.Reservation{}, models.ScalingState{}, models.Decision{},
-		models.WeddingPrediction{}, models.HealthSnapshot{}, models.MetricRollup{}, models.AuditEntry{}, models.Binding{}, evaluation{},
+		models.WeddingPrediction{}, models.HealthSnapshot{}, models.MetricRollup{}, models.AuditEntry{}, models.Binding{}, models.CalendarFeed{}, contactRow{}, evaluation{},
 	} {
 		t.Run(row.TableName(), func(t *testing.T) {
 			s, err := schema.Parse(row, &sync.Map{}, schema.NamingStrategy{})

@@ -51,7 +51,7 @@ func guarded(t *testing.T) (ownerURL, appURL string) {
 }
 
 func aFeedRow(id, source string) string {
-	return fmt.Sprintf(`INSERT INTO calendar_feeds VALUES ('%s', 'https://x.test/', 'ics', '%s', '', 3600, true, '', '', NULL, NULL, '', 0, now(), 'x', now())`, id, source)
+	return fmt.Sprintf(`INSERT INTO calendar_feeds VALUES ('%s', 'https://x.test/', 'ics', '%s', '', '', 3600, true, '', '', NULL, NULL, '', 0, now(), 'x', now())`, id, source)
 }
 
 // The columns of the matrices below.

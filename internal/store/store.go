@@ -24,7 +24,14 @@ type Options struct {
 	MaxConnections    int           // 0: 10
 	ConnectionTimeout time.Duration // to get a connection, from the pool or new; 0: 30 s
 	QueryTimeout      time.Duration // for one transaction; 0: 60 s
+	Contacts          Sealer        // nil: contacts are refused
 	Log               *slog.Logger  // nil: nowhere
+}
+
+// Sealer encrypts what must not be read in the database, bound to what it belongs to.
+type Sealer interface {
+	Seal(plain, belongsTo []byte) (keyID string, sealed []byte, err error)
+	Open(keyID string, sealed, belongsTo []byte) ([]byte, error)
 }
 
 // Bounds of the pool that are nobody's to choose.
@@ -40,6 +47,7 @@ type Store struct {
 	pool           *sql.DB
 	db             *gorm.DB
 	scope          models.Scope
+	contacts       Sealer
 	connectTimeout time.Duration
 	queryTimeout   time.Duration
 	log            *slog.Logger
@@ -64,7 +72,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	pool.SetMaxIdleConns(o.MaxConnections)
 	pool.SetConnMaxIdleTime(idleLimit)
 	pool.SetConnMaxLifetime(lifetimeLimit)
-	s := &Store{pool: pool, connectTimeout: o.ConnectionTimeout, queryTimeout: o.QueryTimeout, log: o.Log}
+	s := &Store{pool: pool, connectTimeout: o.ConnectionTimeout, queryTimeout: o.QueryTimeout, contacts: o.Contacts, log: o.Log}
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(classify(op, err), pool.Close())
 	}

@@ -27,6 +27,7 @@ CREATE TABLE calendar_feeds (
     format          text NOT NULL CHECK (format IN ('ics', 'csv', 'jsonl')),
     source          text NOT NULL CONSTRAINT calendar_feeds_source_key UNIQUE,
     region          text NOT NULL,
+    time_zone       text NOT NULL, -- of times that name none
     every_seconds   integer NOT NULL CHECK (every_seconds BETWEEN 60 AND 86400),
     enabled         boolean NOT NULL,
     etag            text NOT NULL,

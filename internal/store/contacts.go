@@ -1,0 +1,124 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/wedsync/scalability/models"
+)
+
+// contactRow is a sealed contact. Row of table wedding_contacts.
+type contactRow struct {
+	WeddingID string `json:"weddingId" gorm:"primaryKey"`
+	KeyID     string `json:"keyId"`
+	Sealed    []byte `json:"-"`
+	UpdatedAt time.Time
+	UpdatedBy string `json:"updatedBy"`
+}
+
+// TableName is the SQL table.
+func (contactRow) TableName() string { return "wedding_contacts" }
+
+// seal refuses a contact where there is no key: it is never kept in the clear.
+func (s *Store) seal(weddingID string, c models.WeddingContact, actor string) (contactRow, error) {
+	if s.contacts == nil {
+		return contactRow{}, &models.Error{Kind: models.KindConflict, Field: "contact",
+			Rule: "cannot be kept: WEDDING_CONTACT_KEYS is not set, and contacts are never kept unencrypted"}
+	}
+	plain, err := json.Marshal(c)
+	if err != nil {
+		return contactRow{}, err
+	}
+	row := contactRow{WeddingID: weddingID, UpdatedAt: now(), UpdatedBy: actor}
+	row.KeyID, row.Sealed, err = s.contacts.Seal(plain, []byte(weddingID))
+	return row, err
+}
+
+// WeddingContact opens the contact of a wedding.
+func (s *Store) WeddingContact(ctx context.Context, weddingID string) (models.WeddingContact, error) {
+	const op = "store.WeddingContact"
+	var row contactRow
+	err := s.read(ctx, op, func(tx *gorm.DB) error { return take(tx, &row, "wedding_id", weddingID) })
+	if err != nil {
+		return models.WeddingContact{}, err
+	}
+	if s.contacts == nil {
+		return models.WeddingContact{}, &models.Error{Kind: models.KindConflict, Op: op, Field: "contact", Rule: "cannot be read: WEDDING_CONTACT_KEYS is not set"}
+	}
+	var c models.WeddingContact
+	plain, err := s.contacts.Open(row.KeyID, row.Sealed, []byte(weddingID))
+	if err == nil {
+		err = json.Unmarshal(plain, &c)
+	}
+	if err != nil {
+		return models.WeddingContact{}, classify(op, err)
+	}
+	return c, nil
+}
+
+// SaveWeddingContact keeps a contact, sealed, in place of an earlier one.
+func (s *Store) SaveWeddingContact(ctx context.Context, weddingID string, c models.WeddingContact, actor string) error {
+	const op = "store.SaveWeddingContact"
+	if err := c.Check(); err != nil {
+		return classify(op, err)
+	}
+	row, err := s.seal(weddingID, c, actor)
+	if err != nil {
+		return classify(op, err)
+	}
+	return s.write(ctx, op, func(tx *gorm.DB) error { return putContacts(tx, []contactRow{row}) })
+}
+
+func putContacts(tx *gorm.DB, rows []contactRow) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	return tx.Clauses(clause.OnConflict{
+		Columns: []clause.Column{{Name: "wedding_id"}}, DoUpdates: clause.AssignmentColumns([]string{"key_id", "sealed", "updated_at", "updated_by"}),
+	}).CreateInBatches(rows, batchRows).Error
+}
+
+// ForgetWeddingContact removes a contact for good.
+func (s *Store) ForgetWeddingContact(ctx context.Context, weddingID string) error {
+	return s.write(ctx, "store.ForgetWeddingContact", func(tx *gorm.DB) error {
+		res := tx.Where("wedding_id = ?", weddingID).Delete(&contactRow{})
+		if res.Error == nil && res.RowsAffected == 0 {
+			return models.NotFound("id", weddingID)
+		}
+		return res.Error
+	})
+}
+
+// RenameWeddings gives each wedding that rename changes its new name, and forgets all
+// contacts, in one transaction: what was copied from production loses what names people.
+func (s *Store) RenameWeddings(ctx context.Context, rename func(models.Wedding) models.Wedding) (renamed, forgotten int, err error) {
+	err = s.write(ctx, "store.RenameWeddings", func(tx *gorm.DB) error {
+		var all []models.Wedding
+		if err := tx.Find(&all).Error; err != nil {
+			return err
+		}
+		for _, w := range all {
+			next := rename(w)
+			if next == w {
+				continue
+			}
+			renamed++
+			if err := tx.Model(&models.Wedding{}).Where("id = ?", w.ID).
+				Updates(map[string]any{"reference": next.Reference, "external_uid": next.ExternalUID, "revision": gorm.Expr("revision + 1")}).Error; err != nil {
+				return err
+			}
+		}
+		res := tx.Where("true").Delete(&contactRow{})
+		forgotten = int(res.RowsAffected)
+		return res.Error
+	})
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		err = nil
+	}
+	return renamed, forgotten, err
+}

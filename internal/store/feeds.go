@@ -1,0 +1,94 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/wedsync/scalability/models"
+)
+
+// CalendarFeeds lists the feeds by source.
+func (s *Store) CalendarFeeds(ctx context.Context) ([]models.CalendarFeed, error) {
+	found := []models.CalendarFeed{}
+	err := s.read(ctx, "store.CalendarFeeds", func(tx *gorm.DB) error { return tx.Order("source").Find(&found).Error })
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
+}
+
+// CreateCalendarFeed keeps a new feed.
+func (s *Store) CreateCalendarFeed(ctx context.Context, f models.CalendarFeed) (models.CalendarFeed, error) {
+	const op = "store.CreateCalendarFeed"
+	if err := checkText(f); err != nil {
+		return models.CalendarFeed{}, classify(op, err)
+	}
+	if f.ID == "" {
+		f.ID = newID()
+	}
+	err := s.write(ctx, op, func(tx *gorm.DB) error { return tx.Clauses(clause.Returning{}).Create(&f).Error })
+	if err != nil {
+		return models.CalendarFeed{}, err
+	}
+	return f, nil
+}
+
+// DeleteCalendarFeed forgets a feed. The weddings that came by it stay.
+func (s *Store) DeleteCalendarFeed(ctx context.Context, id string) error {
+	return s.write(ctx, "store.DeleteCalendarFeed", func(tx *gorm.DB) error {
+		res := tx.Where("id = ?", id).Delete(&models.CalendarFeed{})
+		if res.Error == nil && res.RowsAffected == 0 {
+			return models.NotFound("id", id)
+		}
+		return res.Error
+	})
+}
+
+// SaveFeedReading keeps how the last attempt went. A feed that was removed meanwhile stays
+// removed.
+func (s *Store) SaveFeedReading(ctx context.Context, f models.CalendarFeed) error {
+	return s.write(ctx, "store.SaveFeedReading", func(tx *gorm.DB) error {
+		return tx.Model(&models.CalendarFeed{}).Where("id = ?", f.ID).
+			Select("etag", "last_modified", "last_attempt_at", "last_read_at", "last_error", "weddings").Updates(f).Error
+	})
+}
+
+// CalendarReadAt is how old the calendar is: when the enabled feed that was read whole
+// longest ago was; a feed that never was counts from its creation. Where there is no feed
+// the calendar is kept by people, and is as of now.
+func (s *Store) CalendarReadAt(ctx context.Context) (time.Time, error) {
+	var at *time.Time
+	err := s.read(ctx, "store.CalendarReadAt", func(tx *gorm.DB) error {
+		return tx.Raw("SELECT min(coalesce(last_read_at, created_at)) FROM calendar_feeds WHERE enabled").Row().Scan(&at)
+	})
+	switch {
+	case err != nil:
+		return time.Time{}, err
+	case at == nil:
+		return now(), nil
+	default:
+		return at.UTC(), nil
+	}
+}
+
+// CountWeddings counts the weddings that are not over, by status.
+func (s *Store) CountWeddings(ctx context.Context, at time.Time) (map[models.WeddingStatus]int, error) {
+	counts := []struct {
+		Status models.WeddingStatus
+		N      int
+	}{}
+	err := s.read(ctx, "store.CountWeddings", func(tx *gorm.DB) error {
+		return tx.Raw("SELECT status, count(*) AS n FROM weddings WHERE ends_at > ? GROUP BY status", at).Scan(&counts).Error
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := map[models.WeddingStatus]int{models.WeddingConfirmed: 0, models.WeddingTentative: 0, models.WeddingCancelled: 0}
+	for _, c := range counts {
+		out[c.Status] = c.N
+	}
+	return out, nil
+}

@@ -36,6 +36,8 @@ var (
 	_ activities.SnapshotWriter   = (*store.Store)(nil)
 	_ activities.SignalReader     = (*hotstore.Store)(nil)
 	_ activities.Forecaster       = (*predictor.Predictor)(nil)
+	_ activities.CalendarReader   = (*predictor.Predictor)(nil)
+	_ activities.UsualReader      = (*predictor.Predictor)(nil)
 	_ activities.WeddingPredictor = (*predictor.Predictor)(nil)
 	_ activities.Actuator         = (*fleet.Client)(nil)
 	_ activities.Measurer         = (*fleet.Client)(nil)

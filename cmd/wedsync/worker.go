@@ -71,7 +71,7 @@ func (s *parts) activities() (worker.Activities, error) {
 		WeddingDays: s.cfg.Wedding.DayModeAutoEnable, Now: time.Now,
 	}
 	if s.cfg.Features.WeddingIntelligence {
-		observer.Forecaster = s.predict
+		observer.Forecaster, observer.Calendar, observer.Usual = s.predict, s.predict, s.predict
 	}
 	return worker.Activities{
 		Observer: observer,

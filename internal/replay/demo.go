@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/wedsync/scalability/models"
@@ -17,7 +15,7 @@ import (
 type DemoOptions struct {
 	FleetURL   string
 	APIURL     string
-	AdminToken string        // may create weddings and reservations
+	AdminToken string        // may create weddings
 	Day        time.Duration // how long a day of the platform takes; 0 = 20 min
 	Seed       uint64
 	Log        *slog.Logger // nil = silent
@@ -25,7 +23,8 @@ type DemoOptions struct {
 }
 
 // Demo offers the load of an endless, generated platform day to the fleet, and books
-// its weddings, with a floor of replicas before each ceremony, through the public API.
+// its weddings through the public API: what capacity their guests need is for the
+// platform to find.
 // It tolerates both being away, goes on where a former run stopped, and books nothing
 // twice. It ends with ctx, and takes its load away.
 func Demo(ctx context.Context, o DemoOptions) error {
@@ -45,7 +44,7 @@ func Demo(ctx context.Context, o DemoOptions) error {
 	}
 	d := demo{
 		day: demoDay{o.Day, o.Seed}, load: fleetTarget{fleet, "demo"}, log: orSilent(o.Log),
-		planner: planner{day: demoDay{o.Day, o.Seed}, api: api, booked: map[string]bool{}, floored: map[string]bool{}},
+		planner: planner{day: demoDay{o.Day, o.Seed}, api: api, booked: map[string]bool{}},
 	}
 	planned := make(chan struct{})
 	go func() {
@@ -101,33 +100,22 @@ func (d *demo) every(ctx context.Context, period time.Duration, what string, ste
 	}
 }
 
-// planner books the demonstration's weddings and their floors.
+// planner books the demonstration's weddings.
 type planner struct {
-	day     demoDay
-	api     web
-	booked  map[string]bool // by reference
-	floored map[string]bool
+	day    demoDay
+	api    web
+	booked map[string]bool // by reference
 }
 
-// book creates the weddings that are to come until the end of tomorrow, and the floor
-// of each whose guests are about to arrive.
+// book creates the weddings that are not over, until this time tomorrow.
 func (p *planner) book(ctx context.Context, now time.Time) error {
 	var errs []error
 	for _, w := range p.day.around(now) {
 		if now.Before(w.End) {
 			errs = append(errs, p.wedding(ctx, w))
 		}
-		if !now.Before(p.prewarm(w)) && now.Before(w.Ceremony) {
-			errs = append(errs, p.reserve(ctx, w, now))
-		}
 	}
 	return errors.Join(errs...)
-}
-
-// prewarm is when a wedding's floor begins: two and a half hours of the pressed day
-// before the ceremony, and time enough for replicas to start.
-func (p *planner) prewarm(w demoWedding) time.Time {
-	return w.Ceremony.Add(-max(5*p.day.hour()/2, 90*time.Second))
 }
 
 // wedding creates one wedding; one that exists already is fine.
@@ -145,41 +133,4 @@ func (p *planner) wedding(ctx context.Context, w demoWedding) error {
 	}
 	p.booked[w.Reference] = true
 	return nil
-}
-
-// reserve places the floor of one wedding, unless a former run did.
-func (p *planner) reserve(ctx context.Context, w demoWedding, now time.Time) error {
-	if p.floored[w.Reference] {
-		return nil
-	}
-	placed, err := p.placed(ctx, w.Reference)
-	if err == nil && !placed {
-		err = p.api.call(ctx, http.MethodPost, "/api/scalability/reservations", map[string]any{
-			"service": models.ServiceAPI, "kind": models.ReservationFloor, "replicas": p.day.floor(w),
-			"guests": w.Guests, "from": now.UTC().Truncate(time.Second), "until": w.Ceremony.Add(3 * p.day.hour()).UTC().Truncate(time.Second),
-			"reason": fmt.Sprintf("wedding %s: %d guests from %s", w.Reference, w.Guests, w.Ceremony.Format("15:04 UTC")),
-		}, nil)
-	}
-	if err != nil {
-		return fmt.Errorf("demo floor %s: %w", w.Reference, err)
-	}
-	p.floored[w.Reference] = true
-	return nil
-}
-
-// placed looks for a reservation that names the wedding.
-func (p *planner) placed(ctx context.Context, reference string) (bool, error) {
-	var list struct {
-		Items []models.Reservation `json:"items"`
-	}
-	query := url.Values{"service": {string(models.ServiceAPI)}}
-	if err := p.api.call(ctx, http.MethodGet, "/api/scalability/reservations?"+query.Encode(), nil, &list); err != nil {
-		return false, err
-	}
-	for _, r := range list.Items {
-		if strings.Contains(r.Reason, "wedding "+reference+":") {
-			return true, nil
-		}
-	}
-	return false, nil
 }

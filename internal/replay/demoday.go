@@ -11,8 +11,10 @@ import (
 	"github.com/wedsync/scalability/models"
 )
 
-// demoDay is the load of a wedding platform with a day pressed into length. It is a
-// function of seed and time alone, so that a restart goes on where it stopped.
+// demoDay is the load of a wedding platform with a day pressed into length, and weddings
+// in the time of the clock: the decision knows how guests come and go by the hour, so their
+// hours cannot be pressed. It is a function of seed and time alone, so that a restart goes
+// on where it stopped.
 type demoDay struct {
 	length time.Duration
 	seed   uint64
@@ -30,9 +32,15 @@ type demoWedding struct {
 
 // The shape of the platform's own day, in requests per second at the front door.
 const (
-	demoNight   = 230.0 // at five in the morning
-	demoDaytime = 330.0 // more than that at the peak of the evening
+	demoNight   = 160.0 // at five in the morning
+	demoDaytime = 380.0 // more than that at the peak of the evening
 	demoPerHead = 2.6   // of one wedding guest at the ceremony
+)
+
+// A wedding begins in each span of demoSpan, and its last guest leaves demoStay later.
+const (
+	demoSpan = 3 * time.Hour
+	demoStay = 6 * time.Hour
 )
 
 // hour is the length of an hour of the pressed day.
@@ -43,29 +51,29 @@ func (d demoDay) number(at time.Time) int64 { return at.UnixNano() / int64(d.len
 
 func (d demoDay) begin(number int64) time.Time { return time.Unix(0, number*int64(d.length)).UTC() }
 
-// weddings gives the three weddings of a day, the same ones whenever it is asked.
-func (d demoDay) weddings(number int64) []demoWedding {
-	rng := rand.New(rand.NewPCG(d.seed, uint64(number))) //nolint:gosec // a demonstration has to be repeatable
+// wedding gives the wedding of a span of the clock, the same one whenever it is asked.
+func (d demoDay) wedding(span int64) demoWedding {
+	rng := rand.New(rand.NewPCG(d.seed, uint64(span))) //nolint:gosec // a demonstration has to be repeatable
 	venues := []struct{ zone, region string }{
 		{"Europe/London", "london"}, {"Europe/Paris", "paris"}, {"Europe/Dublin", "dublin"},
 		{"America/New_York", "new-york"}, {"Europe/Rome", "tuscany"}, {"Asia/Kolkata", "jaipur"},
 	}
-	out := make([]demoWedding, 0, 3)
-	for i, hour := range []float64{10.5, 14, 17} {
-		venue := venues[rng.IntN(len(venues))]
-		ceremony := d.begin(number).Add(time.Duration((hour + rng.Float64()) * float64(d.hour()))).Truncate(time.Second)
-		out = append(out, demoWedding{
-			Reference: fmt.Sprintf("demo-%d-%d", number, i+1), Zone: venue.zone, Region: venue.region,
-			Guests: 90 + 10*rng.IntN(17), Ceremony: ceremony, End: ceremony.Add(6 * d.hour()).Truncate(time.Second),
-		})
+	venue := venues[rng.IntN(len(venues))]
+	ceremony := time.Unix(0, span*int64(demoSpan)).UTC().Add(time.Duration((0.2 + 0.6*rng.Float64()) * float64(demoSpan))).Truncate(time.Minute)
+	return demoWedding{
+		Reference: fmt.Sprintf("demo-%d", span), Zone: venue.zone, Region: venue.region,
+		Guests: 40 + 10*rng.IntN(7), Ceremony: ceremony, End: ceremony.Add(demoStay),
 	}
-	return out
 }
 
-// around gives the weddings of yesterday, today and tomorrow.
+// around gives the weddings whose guests may be there, and those of the next day.
 func (d demoDay) around(at time.Time) []demoWedding {
-	n := d.number(at)
-	return append(append(d.weddings(n-1), d.weddings(n)...), d.weddings(n+1)...)
+	now := at.UnixNano() / int64(demoSpan)
+	var out []demoWedding
+	for span := now - int64(demoStay/demoSpan) - 1; span <= now+int64(24*time.Hour/demoSpan); span++ {
+		out = append(out, d.wedding(span))
+	}
+	return out
 }
 
 // guestLoad is the requests per second of one guest, h hours after the ceremony: they
@@ -100,7 +108,7 @@ func (d demoDay) base(at time.Time) float64 {
 func (d demoDay) intensity(at time.Time) float64 {
 	sum := d.base(at)
 	for _, w := range d.around(at) {
-		sum += float64(w.Guests) * guestLoad(float64(at.Sub(w.Ceremony))/float64(d.hour()))
+		sum += float64(w.Guests) * guestLoad(at.Sub(w.Ceremony).Hours())
 	}
 	return sum
 }
@@ -115,10 +123,4 @@ func (d demoDay) load(at time.Time) map[models.ServiceName]float64 {
 		out[name] = distuv.Poisson{Lambda: front * shares[name], Src: src}.Rand()
 	}
 	return out
-}
-
-// floor is how many replicas of the api a wedding is prepared with: the platform's own
-// load and its guests at the ceremony, at 65 of 100 requests per second each.
-func (d demoDay) floor(w demoWedding) int {
-	return int(math.Ceil((d.base(w.Ceremony) + float64(w.Guests)*demoPerHead) / 65))
 }

@@ -30,7 +30,6 @@ type server struct {
 	posts    []string
 	bodies   []map[string]any
 	weddings map[string]bool
-	floors   []models.Reservation
 	tokens   map[string]bool
 }
 
@@ -60,7 +59,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case route == "GET /services":
 		_ = json.NewEncoder(w).Encode(map[string]any{"offeredRps": s.offered, "ready": 4, "settings": map[string]any{"capacityRps": 100}})
 	case r.Method == http.MethodGet:
-		_ = json.NewEncoder(w).Encode(map[string]any{"items": s.floors})
+		_ = json.NewEncoder(w).Encode(map[string]any{"items": []any{}})
 	default:
 		s.post(w, r)
 	}
@@ -76,10 +75,6 @@ func (s *server) post(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		s.weddings[ref] = true
-	}
-	if strings.HasSuffix(r.URL.Path, "/reservations") {
-		reason, _ := body["reason"].(string)
-		s.floors = append(s.floors, models.Reservation{Reason: reason})
 	}
 	s.posts = append(s.posts, r.URL.Path)
 	s.bodies = append(s.bodies, body)
@@ -220,7 +215,7 @@ func TestDemoLoadStaysWhereAFleetCanFollow(t *testing.T) {
 	t.Logf("front door %.0f to %.0f req/s", low, high)
 	assert.Greater(t, low, 3*65.0, "about four replicas of the api")
 	assert.Less(t, high, 25*65.0, "about 25 replicas of the api")
-	assert.Greater(t, high/low, 4.0)
+	assert.Greater(t, high/low, 3.0)
 }
 
 func TestDemoIsTheSameForASeed(t *testing.T) {
@@ -255,11 +250,11 @@ func TestGuestsComeAndGoWithoutAJump(t *testing.T) {
 func TestDemoBooksOnceAlsoAfterARestart(t *testing.T) {
 	s, url := start(t)
 	d := demoDay{length: 20 * time.Minute, seed: 1}
-	w := d.weddings(1_480_000)[1]
+	w := d.wedding(160_000)
 	plan := func() *planner {
 		api, err := newWeb("api", url, "admin-token", nil)
 		require.NoError(t, err)
-		return &planner{day: d, api: api, booked: map[string]bool{}, floored: map[string]bool{}}
+		return &planner{day: d, api: api, booked: map[string]bool{}}
 	}
 	p := plan()
 	s.down = true
@@ -268,26 +263,11 @@ func TestDemoBooksOnceAlsoAfterARestart(t *testing.T) {
 	for range 2 {
 		require.NoError(t, p.book(t.Context(), w.Ceremony.Add(-time.Minute)))
 	}
-	weddings, floors := len(s.weddings), len(s.floors)
-	assert.GreaterOrEqual(t, weddings, 5, "what is left of today, and tomorrow")
-	assert.Equal(t, 1, floors)
-	assert.Contains(t, s.floors[0].Reason, w.Reference)
-
+	weddings := len(s.weddings)
+	assert.GreaterOrEqual(t, weddings, 9, "those whose guests are there, and those of a day")
 	require.NoError(t, plan().book(t.Context(), w.Ceremony.Add(-30*time.Second)), "a restart knows nothing")
 	assert.Len(t, s.weddings, weddings)
-	assert.Len(t, s.floors, floors)
 	assert.True(t, s.tokens["Bearer admin-token"])
-	for i, body := range s.bodies {
-		if !strings.HasSuffix(s.posts[i], "/reservations") {
-			continue
-		}
-		raw, err := json.Marshal(body)
-		require.NoError(t, err)
-		var r models.Reservation
-		require.NoError(t, json.Unmarshal(raw, &r))
-		assert.NoError(t, r.Validate())
-		assert.GreaterOrEqual(t, r.Replicas, 5)
-	}
 }
 
 func TestDemoRunsWithoutAFleetOrAnAPI(t *testing.T) {

@@ -95,7 +95,7 @@ func (s *server) decide(c *gin.Context, r route, listed bool, e *models.AuditEnt
 // authenticate finds out who calls. Failures are counted by address, so that guessing
 // is bounded although nobody is known.
 func (s *server) authenticate(c *gin.Context, k *call, e *models.AuditEntry) error {
-	id, err := s.Auth.Verify(c.Request.Context(), c.GetHeader("Authorization"))
+	id, err := s.caller(c)
 	if len(c.Request.Header.Values("Authorization")) > 1 {
 		err = &models.Error{Kind: models.KindUnauthorised, Rule: "malformed", Err: errors.New("more than one Authorization header")}
 	}
@@ -125,6 +125,14 @@ func (s *server) authenticate(c *gin.Context, k *call, e *models.AuditEntry) err
 		return s.exhausted(c, q, e)
 	}
 	return err
+}
+
+// caller is who a token speaks for or, without one, who has signed in by browser.
+func (s *server) caller(c *gin.Context) (models.Identity, error) {
+	if c.GetHeader("Authorization") == "" && s.cookie(c, sessionCookie) != "" {
+		return s.session(c)
+	}
+	return s.Auth.Verify(c.Request.Context(), c.GetHeader("Authorization"))
 }
 
 // take counts the call and tells the caller where they stand.

@@ -274,6 +274,60 @@ func (p *platform) OpenPayloads(ctx context.Context, in json.RawMessage) (json.R
 	return in, p.enter(ctx, "OpenPayloads")
 }
 
+func (p *platform) CreateServiceAccount(ctx context.Context, a models.ServiceAccount) error {
+	p.last = a
+	return p.enter(ctx, "CreateServiceAccount")
+}
+
+func (p *platform) ServiceAccounts(ctx context.Context) ([]models.ServiceAccount, error) {
+	return []models.ServiceAccount{{Name: "collector", Keys: []models.ServiceKey{{ID: "k1", Account: "collector", Hash: []byte("hidden")}}}}, p.enter(ctx, "ServiceAccounts")
+}
+
+func (p *platform) AddServiceKey(ctx context.Context, k models.ServiceKey) error {
+	p.last = k
+	return p.enter(ctx, "AddServiceKey")
+}
+
+func (p *platform) RevokeServiceKey(ctx context.Context, account, id, actor string, at time.Time) (models.ServiceKey, error) {
+	return models.ServiceKey{ID: id, Account: account, RevokedAt: &at, RevokedBy: actor}, p.enter(ctx, "RevokeServiceKey")
+}
+
+func (p *platform) Revoke(ctx context.Context, r models.Revocation) error {
+	p.last = r
+	if err := r.Validate(); err != nil {
+		return err
+	}
+	return p.enter(ctx, "Revoke")
+}
+
+func (p *platform) Revocations(ctx context.Context, _ time.Time) ([]models.Revocation, error) {
+	return []models.Revocation{}, p.enter(ctx, "Revocations")
+}
+
+// nobody has no service keys, and nothing was revoked.
+type nobody struct{}
+
+func (nobody) ServiceKey(_ context.Context, id string) (models.ServiceKey, error) {
+	return models.ServiceKey{}, models.NotFound("id", id)
+}
+
+func (nobody) Revocations(context.Context, time.Time) ([]models.Revocation, error) { return nil, nil }
+
+// provider stands for the OpenID Connect provider: whoever brings the code "good" is anna.
+type provider struct{ sessions *authn.Sessions }
+
+func (p *provider) Begin(context.Context, string) (models.SignInAttempt, error) {
+	return models.SignInAttempt{URL: "https://id.example/authorise?state=s1", Cookie: "sealed", ExpiresAt: noon.Add(time.Minute)}, nil
+}
+
+func (p *provider) Finish(_ context.Context, cookie, state, code string) (models.SignedIn, error) {
+	if cookie != "sealed" || state != "s1" || code != "good" {
+		return models.SignedIn{}, &models.Error{Kind: models.KindUnauthorised, Rule: "state"}
+	}
+	session, id, err := p.sessions.Issue("user:admin")
+	return models.SignedIn{Identity: id, Cookie: session, ReturnTo: dashboardPath}, err
+}
+
 func (p *platform) Preview(ctx context.Context, req models.PreviewRequest) (models.Explanation, error) {
 	p.last = req
 	return models.Explanation{Service: req.Service, At: noon, Text: "Twice as many."}, p.enter(ctx, "Preview")
@@ -347,10 +401,13 @@ func (p *platform) config(t testing.TB) Config {
 	verifier, err := authn.New(authn.Options{Secret: []byte(secret), Issuer: issuer, Audience: audience, Now: func() time.Time { return noon }})
 	require.NoError(t, err)
 	t.Cleanup(verifier.Close)
+	sessions, err := authn.NewSessions([]byte(secret), time.Hour, func() time.Time { return noon })
+	require.NoError(t, err)
 	policy, err := access.New()
 	require.NoError(t, err)
 	return Config{
-		Auth: verifier, Grants: p, Policy: policy, Audit: p, Limiter: p, Ingest: p, Catalogue: p, Weddings: p,
+		Auth:   authn.NewGate(authn.GateOptions{Tokens: verifier, Sessions: sessions, Keys: nobody{}, Revocations: nobody{}, Now: func() time.Time { return noon }}),
+		SignIn: &provider{sessions: sessions}, Accounts: p, NewKey: authn.NewServiceKey, Grants: p, Policy: policy, Audit: p, Limiter: p, Ingest: p, Catalogue: p, Weddings: p,
 		Reservations: p, Decisions: p, States: p, Evaluations: p, Previewer: p, Metrics: p, Health: p, Database: p, Predictor: p, Approver: p, Launcher: p, Payloads: p,
 		Dashboard: fstest.MapFS{
 			"index.html":           {Data: []byte("<!doctype html><title>WedSync Scalability</title>")},

@@ -8,9 +8,26 @@ import (
 	"github.com/wedsync/scalability/models"
 )
 
-// Authenticator checks a bearer token.
+// Authenticator checks a bearer token, and the session of a browser.
 type Authenticator interface {
 	Verify(ctx context.Context, bearer string) (models.Identity, error)
+	Session(ctx context.Context, cookie string) (models.Identity, error)
+}
+
+// SignIn takes a browser to the OpenID Connect provider and back.
+type SignIn interface {
+	Begin(ctx context.Context, returnTo string) (models.SignInAttempt, error)
+	Finish(ctx context.Context, cookie, state, code string) (models.SignedIn, error)
+}
+
+// Accounts keeps service accounts, their keys, and what was revoked.
+type Accounts interface {
+	CreateServiceAccount(ctx context.Context, a models.ServiceAccount) error
+	ServiceAccounts(ctx context.Context) ([]models.ServiceAccount, error)
+	AddServiceKey(ctx context.Context, k models.ServiceKey) error
+	RevokeServiceKey(ctx context.Context, account, id, actor string, at time.Time) (models.ServiceKey, error)
+	Revoke(ctx context.Context, r models.Revocation) error
+	Revocations(ctx context.Context, now time.Time) ([]models.Revocation, error)
 }
 
 // Grantor reads the roles that a subject holds now.

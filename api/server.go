@@ -22,6 +22,9 @@ import (
 // needed; the rest has a meaning when it is zero.
 type Config struct {
 	Auth         Authenticator
+	SignIn       SignIn // nil: people bring bearer tokens
+	Accounts     Accounts
+	NewKey       func() (key, id string, hash []byte, err error) // of a service account
 	Grants       Grantor
 	Policy       *access.Policy
 	Audit        Auditor
@@ -46,6 +49,7 @@ type Config struct {
 	TemporalUI        string // for links
 	TemporalNamespace string
 	RateLimit         int // calls of a subject in RateWindow; 0 = 100
+	SignInLimit       int // sign-ins from an address in RateWindow; 0 = 20
 	IngestRateLimit   int // metric batches of a subject in RateWindow; 0 = 6000
 	RateWindow        time.Duration
 	LiveInterval      time.Duration // between two events of the live stream; 0 = 1 s
@@ -66,6 +70,8 @@ type server struct {
 	read   *reader
 	live   *hub
 	pages  map[string]page
+
+	sameOrigin *http.CrossOriginProtection // for browsers that have a session
 }
 
 var _ gen.ServerInterface = (*server)(nil)
@@ -84,7 +90,7 @@ func newEngine(c Config) (*gin.Engine, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	s := &server{Config: c, routes: map[string]route{}}
+	s := &server{Config: c, routes: map[string]route{}, sameOrigin: http.NewCrossOriginProtection()}
 	for _, r := range routes() {
 		s.routes[r.key()] = r
 	}
@@ -120,6 +126,7 @@ func (s *server) engine() *gin.Engine {
 		s.fail(c, &httpError{status: http.StatusMethodNotAllowed, detail: "Allowed here: " + c.Writer.Header().Get("Allow") + "."})
 	})
 	s.registerPages(e)
+	s.registerSignIn(e)
 	gen.RegisterHandlersWithOptions(e.Group("", s.guard, s.validate), s, gen.GinServerOptions{
 		// What the generated code would refuse was refused by validate, with the field.
 		ErrorHandler: func(c *gin.Context, err error, status int) { s.fail(c, &httpError{status: status, err: err}) },
@@ -130,6 +137,9 @@ func (s *server) engine() *gin.Engine {
 func (c Config) withDefaults() Config {
 	if c.RateLimit == 0 {
 		c.RateLimit = 100
+	}
+	if c.SignInLimit == 0 {
+		c.SignInLimit = 20
 	}
 	if c.IngestRateLimit == 0 {
 		c.IngestRateLimit = 6000

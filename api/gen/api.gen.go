@@ -375,6 +375,16 @@ type Measurement = models.Measurement
 // Example: throughput
 type MetricName = models.MetricName
 
+// NewServiceKey defines model for NewServiceKey.
+type NewServiceKey struct {
+	Account   string    `json:"account"`
+	ExpiresAt time.Time `json:"expiresAt"`
+	Id        string    `json:"id"`
+
+	// Key To be sent as a bearer token; it cannot be shown again
+	Key string `json:"key"`
+}
+
 // Overall defines model for Overall.
 type Overall string
 
@@ -608,6 +618,36 @@ type ResumeRequest struct {
 	Reason Reason `json:"reason"`
 }
 
+// Revocation defines model for Revocation.
+type Revocation struct {
+	CreatedAt time.Time `json:"createdAt"`
+	CreatedBy string    `json:"createdBy"`
+	Id        string    `json:"id"`
+	Reason    string    `json:"reason"`
+	Subject   *string   `json:"subject,omitempty"`
+	TokenId   *string   `json:"tokenId,omitempty"`
+	Until     time.Time `json:"until"`
+}
+
+// RevocationInput Exactly one of tokenId and subject
+//
+// Example: {"reason":"a lost laptop","subject":"user:anna"}
+type RevocationInput struct {
+	// Reason Why, for the record
+	//
+	// Example: rehearsal for Saturday
+	Reason  Reason  `json:"reason"`
+	Subject *string `json:"subject,omitempty"`
+
+	// TokenId The token's jti, as the audit trail shows it
+	TokenId *string `json:"tokenId,omitempty"`
+}
+
+// RevocationList defines model for RevocationList.
+type RevocationList struct {
+	Items []Revocation `json:"items"`
+}
+
 // Sample defines model for Sample.
 type Sample = models.Sample
 
@@ -668,6 +708,45 @@ type ScalingSummary struct {
 
 // Service defines model for Service.
 type Service = models.CatalogueEntry
+
+// ServiceAccount defines model for ServiceAccount.
+type ServiceAccount struct {
+	CreatedAt   time.Time    `json:"createdAt"`
+	CreatedBy   string       `json:"createdBy"`
+	Description string       `json:"description"`
+	Keys        []ServiceKey `json:"keys"`
+	Name        string       `json:"name"`
+}
+
+// ServiceAccountInput Example: {"description":"Delivers the metrics of the media service","name":"collector"}
+type ServiceAccountInput struct {
+	Description string `json:"description"`
+	Name        string `json:"name"`
+}
+
+// ServiceAccountList defines model for ServiceAccountList.
+type ServiceAccountList struct {
+	Items []ServiceAccount `json:"items"`
+}
+
+// ServiceKey defines model for ServiceKey.
+type ServiceKey struct {
+	Account   string    `json:"account"`
+	CreatedAt time.Time `json:"createdAt"`
+	CreatedBy string    `json:"createdBy"`
+	ExpiresAt time.Time `json:"expiresAt"`
+	Id        string    `json:"id"`
+
+	// RevokedAt Absent while it counts
+	RevokedAt *time.Time `json:"revokedAt,omitempty"`
+	RevokedBy *string    `json:"revokedBy,omitempty"`
+}
+
+// ServiceKeyInput Example: {"validDays":90}
+type ServiceKeyInput struct {
+	// ValidDays 90 when absent
+	ValidDays *int `json:"validDays,omitempty"`
+}
 
 // ServiceList defines model for ServiceList.
 type ServiceList struct {
@@ -836,8 +915,14 @@ type WorkflowStartKind string
 // WorkflowSummary defines model for WorkflowSummary.
 type WorkflowSummary = models.WorkflowSummary
 
+// AccountPath defines model for AccountPath.
+type AccountPath = string
+
 // IDPath defines model for IDPath.
 type IDPath = string
+
+// KeyPath defines model for KeyPath.
+type KeyPath = string
 
 // ServicePath One of the nine services
 //
@@ -968,6 +1053,15 @@ type PostPredictionJSONRequestBody = PredictionQuery
 // CreateReservationJSONRequestBody defines body for CreateReservation for application/json ContentType.
 type CreateReservationJSONRequestBody = ReservationInput
 
+// CreateRevocationJSONRequestBody defines body for CreateRevocation for application/json ContentType.
+type CreateRevocationJSONRequestBody = RevocationInput
+
+// CreateServiceAccountJSONRequestBody defines body for CreateServiceAccount for application/json ContentType.
+type CreateServiceAccountJSONRequestBody = ServiceAccountInput
+
+// CreateServiceKeyJSONRequestBody defines body for CreateServiceKey for application/json ContentType.
+type CreateServiceKeyJSONRequestBody = ServiceKeyInput
+
 // PutServiceJSONRequestBody defines body for PutService for application/json ContentType.
 type PutServiceJSONRequestBody = Service
 
@@ -1045,9 +1139,27 @@ type ServerInterface interface {
 	// GetReservation One claim
 	// (GET /api/scalability/reservations/{id})
 	GetReservation(c *gin.Context, id IDPath)
+	// GetRevocations Tokens that were ended before their time
+	// (GET /api/scalability/revocations)
+	GetRevocations(c *gin.Context)
+	// CreateRevocation End a token, or all that a subject was given until now
+	// (POST /api/scalability/revocations)
+	CreateRevocation(c *gin.Context)
 	// GetSavings What capacity cost, against holding the peak all the time
 	// (GET /api/scalability/savings)
 	GetSavings(c *gin.Context, params GetSavingsParams)
+	// GetServiceAccounts Programs that may call, and their keys without secrets
+	// (GET /api/scalability/service-accounts)
+	GetServiceAccounts(c *gin.Context)
+	// CreateServiceAccount Add a program
+	// (POST /api/scalability/service-accounts)
+	CreateServiceAccount(c *gin.Context)
+	// CreateServiceKey Make a key, which is shown this once
+	// (POST /api/scalability/service-accounts/{name}/keys)
+	CreateServiceKey(c *gin.Context, name AccountPath)
+	// RevokeServiceKey End a key
+	// (DELETE /api/scalability/service-accounts/{name}/keys/{key})
+	RevokeServiceKey(c *gin.Context, name AccountPath, key KeyPath)
 	// ListServices The catalogue
 	// (GET /api/scalability/services)
 	ListServices(c *gin.Context)
@@ -1437,6 +1549,32 @@ func (siw *ServerInterfaceWrapper) GetReservation(c *gin.Context) {
 	siw.Handler.GetReservation(c, id)
 }
 
+// GetRevocations operation middleware
+func (siw *ServerInterfaceWrapper) GetRevocations(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetRevocations(c)
+}
+
+// CreateRevocation operation middleware
+func (siw *ServerInterfaceWrapper) CreateRevocation(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreateRevocation(c)
+}
+
 // GetSavings operation middleware
 func (siw *ServerInterfaceWrapper) GetSavings(c *gin.Context) {
 
@@ -1470,6 +1608,91 @@ func (siw *ServerInterfaceWrapper) GetSavings(c *gin.Context) {
 	}
 
 	siw.Handler.GetSavings(c, params)
+}
+
+// GetServiceAccounts operation middleware
+func (siw *ServerInterfaceWrapper) GetServiceAccounts(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetServiceAccounts(c)
+}
+
+// CreateServiceAccount operation middleware
+func (siw *ServerInterfaceWrapper) CreateServiceAccount(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreateServiceAccount(c)
+}
+
+// CreateServiceKey operation middleware
+func (siw *ServerInterfaceWrapper) CreateServiceKey(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "name" -------------
+	var name AccountPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", c.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter name: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreateServiceKey(c, name)
+}
+
+// RevokeServiceKey operation middleware
+func (siw *ServerInterfaceWrapper) RevokeServiceKey(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "name" -------------
+	var name AccountPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", c.Param("name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter name: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "key" -------------
+	var key KeyPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "key", c.Param("key"), &key, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter key: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RevokeServiceKey(c, name, key)
 }
 
 // ListServices operation middleware
@@ -2143,4 +2366,10 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/api/scalability/workflows/:id/signal", wrapper.SignalWorkflow)
 	router.POST(options.BaseURL+"/api/scalability/workflows/:id/cancel", wrapper.CancelWorkflow)
 	router.POST(options.BaseURL+"/api/scalability/payloads/decode", wrapper.DecodePayloads)
+	router.GET(options.BaseURL+"/api/scalability/service-accounts", wrapper.GetServiceAccounts)
+	router.POST(options.BaseURL+"/api/scalability/service-accounts", wrapper.CreateServiceAccount)
+	router.POST(options.BaseURL+"/api/scalability/service-accounts/:name/keys", wrapper.CreateServiceKey)
+	router.DELETE(options.BaseURL+"/api/scalability/service-accounts/:name/keys/:key", wrapper.RevokeServiceKey)
+	router.GET(options.BaseURL+"/api/scalability/revocations", wrapper.GetRevocations)
+	router.POST(options.BaseURL+"/api/scalability/revocations", wrapper.CreateRevocation)
 }

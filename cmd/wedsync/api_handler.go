@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -18,15 +19,10 @@ import (
 
 // apiHandler puts the HTTP surface together.
 func (s *parts) apiHandler(engine *ingest.Engine, checker *health.Checker) (http.Handler, error) {
-	verifier, err := authn.New(authn.Options{
-		Secret: []byte(s.cfg.Auth.TokenSecret.Reveal()), JWKSURL: s.cfg.Auth.JWKSURL,
-		Issuer: s.cfg.Auth.Issuer, Audience: s.cfg.Auth.Audience,
-		OnKeysError: func(err error) { s.log.Warn("the key set could not be fetched", "error", err) },
-	})
+	gate, signIn, err := s.authentication()
 	if err != nil {
 		return nil, err
 	}
-	s.closers = append(s.closers, func(context.Context) error { verifier.Close(); return nil })
 	policy, err := access.New()
 	if err != nil {
 		return nil, err
@@ -39,19 +35,54 @@ func (s *parts) apiHandler(engine *ingest.Engine, checker *health.Checker) (http
 		s.log.Warn("SCALABILITY_RBAC_ENABLED is false: every signed-in caller may do everything")
 	}
 	surface := api.Config{
-		Auth: verifier, Grants: s.hot.CachedGrants(s.store), Policy: policy, Audit: s.audit,
+		Auth: gate, Accounts: s.store, NewKey: authn.NewServiceKey, Grants: s.hot.CachedGrants(s.store), Policy: policy, Audit: s.audit,
 		Limiter: s.hot.Limiter(hotstore.LimiterOptions{Replicas: 1}), Ingest: engine,
 		Catalogue: s.store, Weddings: s.store, Reservations: s.store, Decisions: s.store, States: s.store,
 		Evaluations: s.store, Previewer: &redecide.Previewer{Evaluations: s.store, Claims: s.store},
 		Metrics: s.hot, Health: checker, Database: s.store, Predictor: s.predict,
 		Approver: s.launcher, Launcher: s.launcher,
 		Dashboard: dashboard, SiteURL: s.cfg.SiteURL, TemporalUI: s.cfg.Temporal.UIURL, TemporalNamespace: s.cfg.Temporal.Namespace,
-		RateLimit: s.cfg.RateLimit.Requests, IngestRateLimit: s.cfg.RateLimit.IngestRequests, RateWindow: s.cfg.RateLimit.Window,
+		RateLimit: s.cfg.RateLimit.Requests, SignInLimit: s.cfg.RateLimit.SignIns, IngestRateLimit: s.cfg.RateLimit.IngestRequests, RateWindow: s.cfg.RateLimit.Window,
 		RBAC: s.cfg.Features.RBAC, Now: time.Now, Log: s.log,
 		Observe: telemetry.NewAPIMetrics(s.registry).Observe, Tracing: s.cfg.Telemetry.OTLPEndpoint != "",
+	}
+	if signIn != nil {
+		surface.SignIn = signIn
 	}
 	if s.codec != nil {
 		surface.Payloads = s.codec
 	}
 	return api.New(surface)
+}
+
+// authentication says whose word counts: bearer tokens, service keys and, where a provider
+// is configured, browsers that signed in.
+func (s *parts) authentication() (*authn.Gate, *authn.SignIn, error) {
+	a := s.cfg.Auth
+	if a.Discovery {
+		found, err := authn.DiscoverKeys(context.Background(), a.Issuer)
+		if err != nil {
+			return nil, nil, fmt.Errorf("AUTH_DISCOVERY: %w", err)
+		}
+		a.JWKSURL = found
+	}
+	verifier, err := authn.New(authn.Options{
+		Secret: []byte(a.TokenSecret.Reveal()), JWKSURL: a.JWKSURL, Issuer: a.Issuer, Audience: a.Audience,
+		OnKeysError: func(err error) { s.log.Warn("the key set could not be fetched", "error", err) },
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	s.closers = append(s.closers, func(context.Context) error { verifier.Close(); return nil })
+	o := authn.GateOptions{Tokens: verifier, Keys: s.store, Revocations: s.store}
+	if a.OIDCIssuer == "" {
+		return authn.NewGate(o), nil, nil
+	}
+	if o.Sessions, err = authn.NewSessions([]byte(a.SessionSecret.Reveal()), a.SessionLifetime, nil); err != nil {
+		return nil, nil, fmt.Errorf("AUTH_SESSION_SECRET: %w", err)
+	}
+	return authn.NewGate(o), authn.NewSignIn(authn.SignInOptions{
+		Issuer: a.OIDCIssuer, ClientID: a.OIDCClientID, ClientSecret: a.OIDCClientSecret.Reveal(),
+		RedirectURL: s.cfg.SiteURL + "/auth/callback", Sessions: o.Sessions,
+	}), nil
 }

@@ -49,7 +49,13 @@ var (
 	_ activities.HealthReader      = publishedHealth{}
 	_ activities.Auditor           = (*audit.Writer)(nil)
 
-	_ api.Authenticator  = (*authn.Verifier)(nil)
+	_ api.Authenticator = (*authn.Gate)(nil)
+	_ api.SignIn        = (*authn.SignIn)(nil)
+	_ api.Accounts      = (*store.Store)(nil)
+
+	_ authn.ServiceKeys = (*store.Store)(nil)
+	_ authn.Revocations = (*store.Store)(nil)
+
 	_ api.Grantor        = (*hotstore.Grants)(nil)
 	_ api.Auditor        = (*audit.Writer)(nil)
 	_ api.RateLimiter    = (*hotstore.Limiter)(nil)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -68,8 +69,12 @@ func (c claims) identity() (models.Identity, error) {
 	default:
 		return models.Identity{}, refuse(ReasonSubject, errors.New("kind must be user or service"))
 	}
+	var issued time.Time
+	if c.IssuedAt != nil {
+		issued = c.IssuedAt.UTC()
+	}
 	return models.Identity{
-		Subject: prefix + c.Subject, Kind: kind, TokenID: c.ID,
+		Subject: prefix + c.Subject, Kind: kind, TokenID: c.ID, IssuedAt: issued,
 		ExpiresAt: c.ExpiresAt.UTC(), ClaimedRole: string(c.Role),
 	}, nil
 }

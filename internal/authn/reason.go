@@ -23,6 +23,9 @@ const (
 	ReasonSignature   Reason = "signature"     // no configured key made this signature
 	ReasonOversized   Reason = "oversized"     // longer than is read
 	ReasonSubject     Reason = "subject"       // speaks for nobody that can be named
+	ReasonRevoked     Reason = "revoked"       // ended before its time
+	ReasonState       Reason = "state"         // a sign-in that was not begun here
+	ReasonProvider    Reason = "provider"      // the OpenID Connect provider refuses
 )
 
 // ReasonOf finds the reason in an error of Verify.

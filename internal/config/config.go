@@ -149,10 +149,18 @@ type ModelledFleet struct {
 
 // Auth says whose tokens count.
 type Auth struct {
-	TokenSecret        Secret `env:"AUTH_TOKEN_SECRET"`
-	JWKSURL            string `env:"AUTH_JWKS_URL"`
-	Issuer             string `env:"AUTH_ISSUER"`
-	Audience           string `env:"AUTH_AUDIENCE"`
+	TokenSecret Secret `env:"AUTH_TOKEN_SECRET"`
+	JWKSURL     string `env:"AUTH_JWKS_URL"`
+	Issuer      string `env:"AUTH_ISSUER"`
+	Audience    string `env:"AUTH_AUDIENCE"`
+	Discovery   bool   `env:"AUTH_DISCOVERY"` // the key set is the one that AUTH_ISSUER names
+
+	OIDCIssuer       string        `env:"AUTH_OIDC_ISSUER"` // empty: no browser signs in
+	OIDCClientID     string        `env:"AUTH_OIDC_CLIENT_ID"`
+	OIDCClientSecret Secret        `env:"AUTH_OIDC_CLIENT_SECRET"`
+	SessionSecret    Secret        `env:"AUTH_SESSION_SECRET"`
+	SessionLifetime  time.Duration `env:"AUTH_SESSION_HOURS"`
+
 	MetricsWriterToken Secret `env:"AUTH_METRICS_WRITER_TOKEN"` // what the fleet's reporter shows
 }
 
@@ -160,6 +168,7 @@ type Auth struct {
 type RateLimit struct {
 	Requests       int           `env:"RATE_LIMIT_REQUESTS"`
 	Window         time.Duration `env:"RATE_LIMIT_WINDOW_SECONDS"`
+	SignIns        int           `env:"RATE_LIMIT_SIGN_INS"`        // of an address, in the same window
 	IngestRequests int           `env:"RATE_LIMIT_INGEST_REQUESTS"` // of metric batches, in the same window
 }
 

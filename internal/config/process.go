@@ -24,7 +24,7 @@ const (
 func (c Config) ValidateFor(p Process) error {
 	switch p {
 	case API:
-		return errors.Join(c.require("DATABASE_URL", "REDIS_URL", "AUTH_ISSUER"), c.oneKeySource(),
+		return errors.Join(c.require("DATABASE_URL", "REDIS_URL", "AUTH_ISSUER"), c.oneKeySource(), c.signIn(),
 			c.together("API_TLS_CERT_FILE", "API_TLS_KEY_FILE"), c.together("TEMPORAL_TLS_CERT_FILE", "TEMPORAL_TLS_KEY_FILE"))
 	case Worker:
 		return errors.Join(c.require("DATABASE_URL", "REDIS_URL"), c.together("TEMPORAL_TLS_CERT_FILE", "TEMPORAL_TLS_KEY_FILE"))
@@ -70,20 +70,28 @@ func (c Config) together(one, other string) error {
 // oneKeySource wants exactly one way to check signatures: with two, which one counts
 // would be a guess.
 func (c Config) oneKeySource() error {
-	names := []string{"AUTH_TOKEN_SECRET", "AUTH_JWKS_URL"}
-	if c.refused[names[0]] || c.refused[names[1]] {
+	names := []string{"AUTH_TOKEN_SECRET", "AUTH_JWKS_URL", "AUTH_DISCOVERY"}
+	given := 0
+	for i, set := range []bool{c.Auth.TokenSecret.IsSet(), c.Auth.JWKSURL != "", c.Auth.Discovery} {
+		if c.refused[names[i]] {
+			return nil
+		}
+		if set {
+			given++
+		}
+	}
+	if given == 1 {
 		return nil
 	}
-	problem := Problem{Variable: strings.Join(names, ", "), Allowed: "exactly one of the two"}
-	switch hasSecret, hasKeys := c.Auth.TokenSecret.IsSet(), c.Auth.JWKSURL != ""; {
-	case hasSecret && hasKeys:
-		return problem
-	case !hasSecret && !hasKeys:
-		problem.Missing = true
-		return problem
-	default:
+	return Problem{Variable: strings.Join(names, ", "), Allowed: "exactly one of the three", Missing: given == 0}
+}
+
+// signIn wants what goes with a provider.
+func (c Config) signIn() error {
+	if c.Auth.OIDCIssuer == "" {
 		return nil
 	}
+	return c.require("AUTH_OIDC_CLIENT_ID", "AUTH_SESSION_SECRET")
 }
 
 func (c Config) setting(name string) (Setting, bool) {

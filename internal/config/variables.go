@@ -152,6 +152,7 @@ func limits() []variable {
 		{name: "HTTP_SHUTDOWN_GRACE_SECONDS", fallback: "15", rule: whole(0, 300, "s"), help: "Time for open requests to end at a stop, in seconds."},
 		{name: "RATE_LIMIT_REQUESTS", fallback: "100", rule: whole(1, 1_000_000, ""), help: "Calls of one subject in the window."},
 		{name: "RATE_LIMIT_WINDOW_SECONDS", fallback: "60", rule: whole(1, 3600, "s"), help: "Length of the sliding window, in seconds."},
+		{name: "RATE_LIMIT_SIGN_INS", fallback: "20", rule: whole(1, 10_000, ""), help: "Sign-ins from one address in the window."},
 		{name: "RATE_LIMIT_INGEST_REQUESTS", fallback: "6000", rule: whole(1, 10_000_000, ""), help: "Metric batches of one subject in the window."},
 		{name: "INGEST_MAX_PAST_SECONDS", fallback: "10", rule: whole(1, 3600, "s"), help: "Oldest sample that is taken, in seconds before now."},
 		{name: "INGEST_MAX_FUTURE_SECONDS", fallback: "5", rule: whole(0, 300, "s"), help: "Newest sample that is taken, in seconds after now."},
@@ -160,10 +161,16 @@ func limits() []variable {
 
 func tokens() []variable {
 	return []variable{
-		{name: "AUTH_TOKEN_SECRET", rule: atLeast(32), privacy: secret, help: "Shared secret of tokens signed with HS256. Either this or AUTH_JWKS_URL."},
-		{name: "AUTH_JWKS_URL", rule: keysAddress(), privacy: credentials, help: "Key set of an OpenID Connect provider. Either this or AUTH_TOKEN_SECRET."},
+		{name: "AUTH_TOKEN_SECRET", rule: atLeast(32), privacy: secret, help: "Shared secret of tokens signed with HS256. Exactly one of this, AUTH_JWKS_URL and AUTH_DISCOVERY."},
+		{name: "AUTH_JWKS_URL", rule: keysAddress(), privacy: credentials, help: "Key set of an OpenID Connect provider."},
+		{name: "AUTH_DISCOVERY", fallback: "false", rule: boolean(), help: "The key set is found by OpenID Connect discovery at AUTH_ISSUER."},
 		{name: "AUTH_ISSUER", rule: text("the issuer, up to 255 characters", 255), help: "Issuer that tokens must name."},
 		{name: "AUTH_AUDIENCE", fallback: "wedsync-scalability", rule: text("the audience, up to 255 characters", 255), help: "Audience that tokens must name."},
+		{name: "AUTH_OIDC_ISSUER", rule: keysAddress(), privacy: credentials, help: "OpenID Connect provider that signs people in at the dashboard. Empty: they paste a token."},
+		{name: "AUTH_OIDC_CLIENT_ID", rule: text("the client's ID, up to 255 characters", 255), help: "What the provider knows this platform as; its redirect address is <WEDSYNC_SITE_URL>/auth/callback."},
+		{name: "AUTH_OIDC_CLIENT_SECRET", rule: text("the client's secret", maxSecretBytes), privacy: secret, help: "Secret of that client. Empty: a public client, protected by PKCE."},
+		{name: "AUTH_SESSION_SECRET", rule: atLeast(32), privacy: secret, help: "Signs the sessions of browsers; the same in all API processes, and used for nothing else."},
+		{name: "AUTH_SESSION_HOURS", fallback: "12", rule: whole(1, 168, "h"), help: "How long a browser stays signed in, in hours."},
 		{name: "AUTH_METRICS_WRITER_TOKEN", rule: text("a bearer token", maxSecretBytes), privacy: secret, help: "Token with which the fleet and `wedsync replay` deliver metrics."},
 	}
 }

@@ -183,8 +183,8 @@ func privileges(role string) []string {
 		"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM " + role,
 		"REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM " + role,
 		"GRANT USAGE ON SCHEMA public TO " + role,
-		"GRANT SELECT, INSERT, UPDATE ON services, weddings, reservations, scaling_states, scalability_decisions, replica_starts, role_bindings TO " + role,
-		"GRANT SELECT, INSERT ON scalability_metrics, scaling_evaluations, wedding_predictions, system_health_snapshots, security_audit_logs TO " + role,
+		"GRANT SELECT, INSERT, UPDATE ON services, weddings, reservations, scaling_states, scalability_decisions, replica_starts, role_bindings, service_keys TO " + role,
+		"GRANT SELECT, INSERT ON scalability_metrics, scaling_evaluations, wedding_predictions, system_health_snapshots, security_audit_logs, service_accounts, revocations TO " + role,
 		"GRANT SELECT, INSERT, UPDATE, DELETE ON wedding_contacts, calendar_feeds TO " + role, // what nobody needs is forgotten
 		"GRANT SELECT ON policy_revisions TO " + role,
 		"GRANT EXECUTE ON FUNCTION wedsync_ensure_partitions(timestamptz, integer), wedsync_drop_partitions(timestamptz, integer, integer) TO " + role,

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/assert"
@@ -46,6 +47,9 @@ func guarded(t *testing.T) (ownerURL, appURL string) {
 	require.NoError(t, s.SaveRollups(ctx, []models.MetricRollup{rollup(noon, 1, 1)}))
 	require.NoError(t, s.GrantRole(ctx, bind("user:carla", models.RoleCoordinator)))
 	require.NoError(t, s.GrantRole(ctx, bind("user:anna", models.RoleAdmin)))
+	require.NoError(t, s.CreateServiceAccount(ctx, models.ServiceAccount{Name: "collector", Description: "delivers metrics", CreatedBy: "user:anna", CreatedAt: noon}))
+	require.NoError(t, s.AddServiceKey(ctx, models.ServiceKey{ID: "k1", Account: "collector", Hash: make([]byte, 32), CreatedAt: noon, ExpiresAt: noon.Add(time.Hour)}))
+	require.NoError(t, s.Revoke(ctx, models.Revocation{ID: "v1", TokenID: "t1", Reason: "lost", CreatedAt: noon, Until: noon.Add(time.Hour)}))
 	keepAudit(t, appURL, "e1", noon)
 	return ownerURL, appURL
 }
@@ -87,6 +91,9 @@ func TestEachScopeReadsWhatItMay(t *testing.T) {
 		"system_health_snapshots": {0, 1, 0, 1, 1, 1, 1, 1, 0, 0},
 		"security_audit_logs":     {0, 1, 0, 1, 0, 0, 0, 0, 0, 0},
 		"role_bindings":           {0, 2, 0, 2, 2, 0, 1, 0, 0, 0}, // … and everybody the own ones
+		"service_accounts":        {0, 1, 0, 1, 0, 0, 0, 0, 0, 0},
+		"service_keys":            {0, 1, 0, 1, 0, 0, 0, 0, 0, 0},
+		"revocations":             {0, 1, 0, 1, 0, 0, 0, 0, 0, 0},
 		"policy_revisions":        {0, 1, 1, 1, 1, 1, 1, 1, 0, 0},
 	} {
 		for i, scope := range scopes {
@@ -126,6 +133,11 @@ func TestEachScopeWritesWhatItMay(t *testing.T) {
 		{"read a feed from elsewhere", "UPDATE calendar_feeds SET url = 'https://y.test/'", "nynynnnnnn"},
 		{"add a feed", aFeedRow("f2", "other"), "nynynnnnnn"},
 		{"remove a feed", "DELETE FROM calendar_feeds", "nynynnnnnn"},
+		{"revoke a key", "UPDATE service_keys SET revoked_by = 'x'", "nynynnnnnn"},
+		{"take a revocation back", "UPDATE revocations SET until = now()", "nnnnnnnnnn"},
+		{"forget a key", "DELETE FROM service_keys", "nnnnnnnnnn"},
+		{"revoke", "INSERT INTO revocations VALUES ('new', 't2', '', 'r', 'x', now(), now())", "nynynnnnnn"},
+		{"add an account", "INSERT INTO service_accounts VALUES ('new', 'd', 'x', now())", "nynynnnnnn"},
 		{"reserve", reservation("floor", ""), "nynyynnnnn"},
 		{"reserve for w1", reservation("floor", "w1"), "nynyynynnn"},
 		{"reserve for w2", reservation("floor", "w2"), "nynyynnnnn"},

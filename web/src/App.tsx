@@ -1,13 +1,26 @@
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { Dashboard } from "./Dashboard";
+import { BY_SESSION, refusalOf, session, signOut as endSession } from "./session";
 import { SignIn } from "./SignIn";
 
 const KEY = "wedsync.token";
 
-/** Shows the sign-in until there is a token. It is kept for the tab's life only. */
+/** Shows the sign-in until there is a token, kept for the tab's life only, or a session of the browser. */
 export function App() {
   const [token, setToken] = useState(() => sessionStorage.getItem(KEY) ?? fromFragment());
-  const [refusal, setRefusal] = useState("");
+  const [refusal, setRefusal] = useState(() => refusalOf(location.search));
+  const [provider, setProvider] = useState(false);
+  useEffect(() => {
+    if (token) return;
+    const abort = new AbortController();
+    session(abort.signal)
+      .then((s) => {
+        setProvider(s.signIn);
+        if (s.subject) setToken(BY_SESSION);
+      })
+      .catch(() => undefined); // a token can be pasted all the same
+    return () => abort.abort();
+  }, [token]);
   const signIn = (t: string) => {
     sessionStorage.setItem(KEY, t);
     setRefusal("");
@@ -16,9 +29,10 @@ export function App() {
   const signOut = (why = "") => {
     sessionStorage.removeItem(KEY);
     setRefusal(why);
-    setToken("");
+    if (token === BY_SESSION) void endSession().finally(() => setToken(""));
+    else setToken("");
   };
-  if (!token) return <SignIn onToken={signIn} refusal={refusal} />;
+  if (!token) return <SignIn onToken={signIn} refusal={refusal} provider={provider} />;
   return <Dashboard token={token} onSignOut={signOut} />;
 }
 

@@ -1,4 +1,5 @@
 import { createParser } from "eventsource-parser";
+import { caller } from "./session";
 import type { Problem, Snapshot, Wedding } from "./types";
 
 const BASE = "/api/scalability";
@@ -21,7 +22,7 @@ async function refuse(response: Response): Promise<never> {
 }
 
 async function get<T>(path: string, token: string, signal?: AbortSignal): Promise<T> {
-  const response = await fetch(BASE + path, { headers: { Authorization: `Bearer ${token}` }, signal });
+  const response = await fetch(BASE + path, { headers: caller(token), signal });
   if (!response.ok) await refuse(response);
   return (await response.json()) as T;
 }
@@ -41,7 +42,7 @@ export async function comingWeddings(token: string, days: number, signal?: Abort
  */
 export async function follow(token: string, onSnapshot: (s: Snapshot) => void, signal: AbortSignal): Promise<void> {
   const response = await fetch(`${BASE}/metrics/realtime`, {
-    headers: { Authorization: `Bearer ${token}`, Accept: "text/event-stream" },
+    headers: { ...caller(token), Accept: "text/event-stream" },
     signal,
   });
   if (!response.ok || !response.body) await refuse(response);

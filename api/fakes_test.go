@@ -320,11 +320,11 @@ func (p *provider) Begin(context.Context, string) (models.SignInAttempt, error) 
 	return models.SignInAttempt{URL: "https://id.example/authorise?state=s1", Cookie: "sealed", ExpiresAt: noon.Add(time.Minute)}, nil
 }
 
-func (p *provider) Finish(_ context.Context, cookie, state, code string) (models.SignedIn, error) {
+func (p *provider) Finish(ctx context.Context, cookie, state, code string) (models.SignedIn, error) {
 	if cookie != "sealed" || state != "s1" || code != "good" {
 		return models.SignedIn{}, &models.Error{Kind: models.KindUnauthorised, Rule: "state"}
 	}
-	session, id, err := p.sessions.Issue("user:admin")
+	session, id, err := p.sessions.Issue(ctx, "user:admin")
 	return models.SignedIn{Identity: id, Cookie: session, ReturnTo: dashboardPath}, err
 }
 

@@ -41,9 +41,7 @@ func routes() []route {
 	guarded := func(method, path string, p models.Permission) route {
 		return route{method: method, path: base + path, permission: p}
 	}
-	public := func(path string) route { return route{method: http.MethodGet, path: path, public: true} }
-	return []route{
-		public(base + "/health"),
+	return append(pages(), []route{
 		guarded(http.MethodGet, "/status", read),
 		guarded(http.MethodGet, "/metrics/realtime", monitor),
 		guarded(http.MethodPost, "/metrics", ingest),
@@ -84,6 +82,14 @@ func routes() []route {
 		guarded(http.MethodDelete, "/service-accounts/:name/keys/:key", manage),
 		guarded(http.MethodGet, "/revocations", manage),
 		guarded(http.MethodPost, "/revocations", manage),
+	}...)
+}
+
+// pages are the public routes.
+func pages() []route {
+	public := func(path string) route { return route{method: http.MethodGet, path: path, public: true} }
+	return []route{
+		public(base + "/health"),
 		public(signInPath),
 		public(callbackPath),
 		{method: http.MethodPost, path: signOutPath, public: true},

@@ -114,7 +114,7 @@ func TestARevocationHoldsWithinASecond(t *testing.T) {
 	g, sessions, c := gate(t, r)
 	token, err := authn.Issue(secret, authn.Claims{Subject: "ada", Issuer: issuer, Audience: audience, TokenID: "t1", IssuedAt: now, ExpiresAt: now.Add(time.Hour)})
 	require.NoError(t, err)
-	session, id, err := sessions.Issue("user:ada")
+	session, id, err := sessions.Issue(t.Context(), "user:ada")
 	require.NoError(t, err)
 	key, _ := aKey(t, r)
 	all := func() (refused []string) {

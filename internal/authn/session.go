@@ -59,7 +59,7 @@ func NewSessions(secret []byte, lifetime time.Duration, now func() time.Time) (*
 }
 
 // Issue makes the session of somebody who has just signed in.
-func (s *Sessions) Issue(subject string) (cookie string, id models.Identity, err error) {
+func (s *Sessions) Issue(ctx context.Context, subject string) (cookie string, id models.Identity, err error) {
 	now := s.now()
 	cookie, err = Issue(s.secret, Claims{
 		Subject: strings.TrimPrefix(subject, "user:"), Issuer: sessionIssuer, Audience: sessionAudience,
@@ -68,7 +68,7 @@ func (s *Sessions) Issue(subject string) (cookie string, id models.Identity, err
 	if err != nil {
 		return "", id, err
 	}
-	id, err = s.verifier.Verify(context.Background(), cookie)
+	id, err = s.verifier.Verify(ctx, cookie)
 	return cookie, id, err
 }
 

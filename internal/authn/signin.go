@@ -98,7 +98,7 @@ func (s *SignIn) Finish(ctx context.Context, cookie, state, code string) (models
 	if err != nil {
 		return models.SignedIn{}, err
 	}
-	session, id, err := s.o.Sessions.Issue(subject)
+	session, id, err := s.o.Sessions.Issue(ctx, subject)
 	if err != nil {
 		return models.SignedIn{}, fmt.Errorf("authn.Finish: %w", err)
 	}

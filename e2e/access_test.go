@@ -188,3 +188,21 @@ func (s *stack) badTokens(t *testing.T) map[string]string {
 		"something else entirely": "not.a.token",
 	}
 }
+
+// exec changes rows as the application in the platform's own scope.
+func (s *stack) exec(t *testing.T, statement string) {
+	t.Helper()
+	s.asSystem(t, func(ctx context.Context, tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, statement); err != nil {
+			return err
+		}
+		return tx.Commit(ctx)
+	})
+}
+
+// count reads one number.
+func (s *stack) count(t *testing.T, query string) (n int) {
+	t.Helper()
+	s.asSystem(t, func(ctx context.Context, tx pgx.Tx) error { return tx.QueryRow(ctx, query).Scan(&n) })
+	return n
+}

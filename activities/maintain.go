@@ -24,6 +24,7 @@ type Maintainer struct {
 	Writer     DecisionWriter
 	Operations OperationFinder
 	Weddings   WeddingPredictor
+	Feeds      FeedPoller // nil: there are no feeds
 	Now        func() time.Time
 }
 
@@ -125,4 +126,14 @@ func (m *Maintainer) orphan(ctx context.Context, d models.Decision, now time.Tim
 func (m *Maintainer) RefreshPredictions(ctx context.Context) (Report, error) {
 	n, err := m.Weddings.RefreshWeddings(ctx, m.Now())
 	return Report{Changed: []string{fmt.Sprintf("%d predictions", n)}}, fail(err)
+}
+
+// ReadCalendarFeeds reads the calendar feeds that are due. What it reports names feeds and
+// counts, never weddings.
+func (m *Maintainer) ReadCalendarFeeds(ctx context.Context) (Report, error) {
+	if m.Feeds == nil {
+		return Report{Changed: []string{}}, nil
+	}
+	lines, err := m.Feeds.PollFeeds(ctx)
+	return Report{Changed: append([]string{}, lines...)}, fail(err)
 }

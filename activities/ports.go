@@ -162,3 +162,8 @@ type WeddingPredictor interface {
 type Auditor interface {
 	Record(ctx context.Context, e models.AuditEntry) error
 }
+
+// FeedPoller reads the calendar feeds that are due and gives a line for each.
+type FeedPoller interface {
+	PollFeeds(ctx context.Context) ([]string, error)
+}

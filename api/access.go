@@ -24,6 +24,7 @@ const (
 	ruleNoWeddings   = "weddings unavailable"
 	ruleNoLimiter    = "rate limiter unavailable"
 	ruleNoKeys       = "keys unavailable"
+	ruleOwnWedding   = "coordinator of this wedding"
 	anonymous        = "anonymous"
 	auditTimeout     = 5 * time.Second
 )
@@ -193,24 +194,48 @@ func (s *server) authorise(c *gin.Context, k *call, r route, e *models.AuditEntr
 	if v.Allowed() {
 		return nil
 	}
+	if r.own && slices.Contains(grants.Roles, models.RoleCoordinator) {
+		own, err := s.ownWedding(c, k)
+		if err != nil {
+			e.Rule = ruleNoWeddings
+			return models.Unavailable("own wedding", err)
+		}
+		if own {
+			k.own, e.Rule = true, ruleOwnWedding
+			return nil
+		}
+	}
 	return &models.Error{Kind: models.KindForbidden, Rule: "This needs " + string(r.permission) + ": " + v.Rule + "."}
 }
 
 // onWeddingDay looks at the very wedding that the route names, as the coordinator sees
 // it: another one's wedding is as good as none.
 func (s *server) onWeddingDay(c *gin.Context, k *call) (bool, error) {
+	w, err := s.asCoordinator(c, k)
+	if err != nil || w.ID == "" {
+		return false, err
+	}
+	return access.OnWeddingDay([]models.Wedding{w}, k.identity.Subject, k.at), nil
+}
+
+// ownWedding says whether the caller coordinates the wedding that the route names.
+func (s *server) ownWedding(c *gin.Context, k *call) (bool, error) {
+	w, err := s.asCoordinator(c, k)
+	return err == nil && w.ID != "" && access.IsSubject(k.identity.Subject) && w.Coordinator == k.identity.Subject, err
+}
+
+// asCoordinator reads the wedding of the path as its coordinator sees it; the zero Wedding
+// where there is none.
+func (s *server) asCoordinator(c *gin.Context, k *call) (models.Wedding, error) {
 	if len(s.pathErrors(c)) > 0 {
-		return false, nil // no wedding has such an ID
+		return models.Wedding{}, nil // no wedding has such an ID
 	}
 	ctx := models.WithScope(c.Request.Context(), models.Scope{Role: models.ScopeCoordinator, Subject: k.identity.Subject})
 	w, err := s.Weddings.Wedding(ctx, c.Param("id"))
 	if models.KindOf(err) == models.KindNotFound {
-		return false, nil
+		return models.Wedding{}, nil
 	}
-	if err != nil {
-		return false, err
-	}
-	return access.OnWeddingDay([]models.Wedding{w}, k.identity.Subject, k.at), nil
+	return w, err
 }
 
 // scope is under which name storage works for a caller: the highest of their roles.
@@ -218,6 +243,10 @@ func (s *server) scope(k *call) models.Scope {
 	sc := models.Scope{Subject: k.identity.Subject}
 	if !s.RBAC {
 		sc.Role = models.ScopeAdmin
+		return sc
+	}
+	if k.own {
+		sc.Role = models.ScopeCoordinator
 		return sc
 	}
 	for _, o := range []struct {

@@ -63,6 +63,7 @@ func (s *server) CreateWedding(c *gin.Context) {
 	stored, err := s.Weddings.CreateWedding(c.Request.Context(), w)
 	if err == nil {
 		c.Header("Location", base+"/weddings/"+stored.ID)
+		s.calendarChanged(c, models.Wedding{}, stored)
 	}
 	s.reply(c, http.StatusCreated, stored, err)
 }
@@ -81,7 +82,19 @@ func (s *server) PutWedding(c *gin.Context, id gen.IDPath) {
 		s.fail(c, err)
 		return
 	}
-	stored, err := s.Weddings.UpdateWedding(c.Request.Context(), w)
+	s.change(c, w)
+}
+
+// change stores a wedding that was read at a revision, and tells who plans by it.
+func (s *server) change(c *gin.Context, w models.Wedding) {
+	before, err := s.Weddings.Wedding(c.Request.Context(), w.ID)
+	var stored models.Wedding
+	if err == nil {
+		stored, err = s.Weddings.UpdateWedding(c.Request.Context(), w)
+	}
+	if err == nil {
+		s.calendarChanged(c, before, stored)
+	}
 	s.reply(c, http.StatusOK, stored, err)
 }
 

@@ -48,6 +48,8 @@ type platform struct {
 	service models.Service
 	states  []models.ScalingState
 	latest  []models.LatestMetrics
+	feeds   []models.CalendarFeed
+	told    []models.CalendarChange
 	weds    []models.Wedding
 	claims  []models.Reservation
 	decided []models.Decision
@@ -75,6 +77,7 @@ func (p *platform) reset() {
 		"user:admin": {models.RoleAdmin}, "user:operator": {models.RoleOperator}, "user:viewer": {models.RoleViewer},
 		"user:coordinator": {models.RoleCoordinator}, "user:other": {models.RoleCoordinator}, "svc:writer": {models.RoleMetricsWriter},
 	}
+	p.feeds, p.told = nil, nil
 	p.weds = []models.Wedding{
 		{ID: wedding, Source: models.SourceAPI, Type: models.WeddingOther, Tier: models.TierOfStandard, Reference: "one", TimeZone: "Europe/London", StartsAt: noon.Add(time.Hour), EndsAt: noon.Add(9 * time.Hour),
 			WeddingDate: "2027-06-12", Guests: 180, Status: models.WeddingConfirmed, Coordinator: "user:coordinator", Revision: 1},
@@ -204,6 +207,62 @@ func (p *platform) CreateWedding(ctx context.Context, w models.Wedding) (models.
 func (p *platform) UpdateWedding(ctx context.Context, w models.Wedding) (models.Wedding, error) {
 	p.last = w
 	return w, p.enter(ctx, "UpdateWedding")
+}
+
+func (p *platform) WeddingContact(ctx context.Context, id string) (models.WeddingContact, error) {
+	return models.WeddingContact{Name: "Anna Example", Email: "anna@example.org"}, p.enter(ctx, "WeddingContact")
+}
+
+func (p *platform) SaveWeddingContact(ctx context.Context, id string, c models.WeddingContact, actor string) error {
+	p.last = c
+	return p.enter(ctx, "SaveWeddingContact")
+}
+
+func (p *platform) ForgetWeddingContact(ctx context.Context, id string) error {
+	return p.enter(ctx, "ForgetWeddingContact")
+}
+
+func (p *platform) Import(ctx context.Context, req models.ImportRequest, actor string) (models.ImportReport, error) {
+	p.last = req
+	r := models.ImportReport{Source: req.Source, Format: req.Format, Faults: []models.ImportFault{}, Notes: []models.ImportNote{}}
+	if strings.Contains(string(req.Data), "bad") {
+		r.Faulty, r.Faults = 1, []models.ImportFault{{Line: 2, Field: "guests", Value: "bad", Rule: "must be a whole number"}}
+	}
+	return r, p.enter(ctx, "Import")
+}
+
+func (p *platform) CalendarFeeds(ctx context.Context) ([]models.CalendarFeed, error) {
+	return p.feeds, p.enter(ctx, "CalendarFeeds")
+}
+
+func (p *platform) CreateCalendarFeed(ctx context.Context, f models.CalendarFeed) (models.CalendarFeed, error) {
+	p.last = f
+	return f, p.enter(ctx, "CreateCalendarFeed")
+}
+
+func (p *platform) DeleteCalendarFeed(ctx context.Context, id string) error {
+	return p.enter(ctx, "DeleteCalendarFeed")
+}
+
+func (p *platform) CalendarReadAt(ctx context.Context) (time.Time, error) {
+	at := noon
+	for _, f := range p.feeds {
+		if f.Enabled && f.LastReadAt.Before(at) {
+			at = *f.LastReadAt
+		}
+	}
+	return at, p.enter(ctx, "CalendarReadAt")
+}
+
+func (p *platform) CountWeddings(ctx context.Context, _ time.Time) (map[models.WeddingStatus]int, error) {
+	return map[models.WeddingStatus]int{models.WeddingConfirmed: 2}, p.enter(ctx, "CountWeddings")
+}
+
+func (p *platform) CalendarChanged(ctx context.Context, changes []models.CalendarChange) error {
+	p.mu.Lock()
+	p.told = append(p.told, changes...)
+	p.mu.Unlock()
+	return p.enter(ctx, "CalendarChanged")
 }
 
 func (p *platform) Reservations(ctx context.Context, _ models.ServiceName, at *time.Time) ([]models.Reservation, error) {
@@ -407,7 +466,7 @@ func (p *platform) config(t testing.TB) Config {
 	require.NoError(t, err)
 	return Config{
 		Auth:   authn.NewGate(authn.GateOptions{Tokens: verifier, Sessions: sessions, Keys: nobody{}, Revocations: nobody{}, Now: func() time.Time { return noon }}),
-		SignIn: &provider{sessions: sessions}, Accounts: p, NewKey: authn.NewServiceKey, Grants: p, Policy: policy, Audit: p, Limiter: p, Ingest: p, Catalogue: p, Weddings: p,
+		SignIn: &provider{sessions: sessions}, Accounts: p, NewKey: authn.NewServiceKey, Grants: p, Policy: policy, Audit: p, Limiter: p, Ingest: p, Catalogue: p, Weddings: p, Contacts: p, Importer: p, Feeds: p, Notifier: p, KeepContacts: true,
 		Reservations: p, Decisions: p, States: p, Evaluations: p, Previewer: p, Metrics: p, Health: p, Database: p, Predictor: p, Approver: p, Launcher: p, Payloads: p,
 		Dashboard: fstest.MapFS{
 			"index.html":           {Data: []byte("<!doctype html><title>WedSync Scalability</title>")},
@@ -465,6 +524,9 @@ func send(t testing.TB, h http.Handler, r request) *httptest.ResponseRecorder {
 	req := httptest.NewRequest(r.method, r.path, body)
 	if r.body != "" {
 		req.Header.Set("Content-Type", "application/json")
+		if strings.HasPrefix(r.path, importPath) {
+			req.Header.Set("Content-Type", "text/csv")
+		}
 	}
 	if r.as != "" {
 		req.Header.Set("Authorization", "Bearer "+token(t, r.as))

@@ -32,6 +32,7 @@ type call struct {
 	at        time.Time
 	identity  models.Identity
 	roles     []models.Role
+	own       bool   // let in as the coordinator of the wedding in the path
 	body      []byte // read and valid; nil where the route takes none
 }
 
@@ -115,8 +116,11 @@ func (s *server) secureHeaders(c *gin.Context) {
 // here; it sets its deadlines event by event.
 func (s *server) bound(c *gin.Context) {
 	limit := int64(maxBody)
-	if c.FullPath() == base+"/metrics" || c.FullPath() == decodePath {
+	switch c.FullPath() {
+	case base + "/metrics", decodePath:
 		limit = maxMetricsBody
+	case importPath:
+		limit = maxImportBody
 	}
 	if c.Request.Body != nil {
 		c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, limit)

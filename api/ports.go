@@ -68,6 +68,32 @@ type Weddings interface {
 	UpdateWedding(ctx context.Context, w models.Wedding) (models.Wedding, error)
 }
 
+// Contacts keeps whom to reach about a wedding, encrypted.
+type Contacts interface {
+	WeddingContact(ctx context.Context, weddingID string) (models.WeddingContact, error)
+	SaveWeddingContact(ctx context.Context, weddingID string, c models.WeddingContact, actor string) error
+	ForgetWeddingContact(ctx context.Context, weddingID string) error
+}
+
+// CalendarImporter takes many weddings at once and tells those who plan by them.
+type CalendarImporter interface {
+	Import(ctx context.Context, req models.ImportRequest, actor string) (models.ImportReport, error)
+}
+
+// CalendarFeeds keeps the feeds, and knows how old the calendar is.
+type CalendarFeeds interface {
+	CalendarFeeds(ctx context.Context) ([]models.CalendarFeed, error)
+	CreateCalendarFeed(ctx context.Context, f models.CalendarFeed) (models.CalendarFeed, error)
+	DeleteCalendarFeed(ctx context.Context, id string) error
+	CalendarReadAt(ctx context.Context) (time.Time, error)
+	CountWeddings(ctx context.Context, at time.Time) (map[models.WeddingStatus]int, error)
+}
+
+// CalendarNotifier tells those who plan by the calendar that weddings have changed.
+type CalendarNotifier interface {
+	CalendarChanged(ctx context.Context, changes []models.CalendarChange) error
+}
+
 // Reservations keeps the claims on capacity.
 type Reservations interface {
 	Reservations(ctx context.Context, service models.ServiceName, activeAt *time.Time) ([]models.Reservation, error)

@@ -20,6 +20,7 @@ type route struct {
 	method     string
 	path       string // Gin's template
 	permission models.Permission
+	own        bool // the coordinator of the wedding in the path may too
 	public     bool // no token, no permission, no audit: nothing behind it is anybody's
 }
 
@@ -65,7 +66,16 @@ func routes() []route {
 		guarded(http.MethodPost, "/weddings", manage),
 		guarded(http.MethodGet, "/weddings/:id", read),
 		guarded(http.MethodPut, "/weddings/:id", manage),
+		guarded(http.MethodPost, "/weddings/import", manage),
+		guarded(http.MethodPost, "/weddings/:id/cancel", manage),
+		{method: http.MethodGet, path: base + "/weddings/:id/contact", permission: manage, own: true},
+		guarded(http.MethodPut, "/weddings/:id/contact", manage),
+		guarded(http.MethodDelete, "/weddings/:id/contact", manage),
 		guarded(http.MethodPost, "/weddings/:id/priority", priority),
+		guarded(http.MethodGet, "/calendar", read),
+		guarded(http.MethodGet, "/calendar/feeds", manage),
+		guarded(http.MethodPost, "/calendar/feeds", manage),
+		guarded(http.MethodDelete, "/calendar/feeds/:id", manage),
 		guarded(http.MethodGet, "/reservations", read),
 		guarded(http.MethodPost, "/reservations", scale),
 		guarded(http.MethodGet, "/reservations/:id", read),

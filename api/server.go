@@ -32,6 +32,10 @@ type Config struct {
 	Ingest       Ingester
 	Catalogue    Catalogue
 	Weddings     Weddings
+	Contacts     Contacts
+	Importer     CalendarImporter
+	Feeds        CalendarFeeds
+	Notifier     CalendarNotifier // may be nil: nobody plans by the calendar
 	Reservations Reservations
 	Decisions    Decisions
 	States       StateReader
@@ -53,6 +57,7 @@ type Config struct {
 	IngestRateLimit   int // metric batches of a subject in RateWindow; 0 = 6000
 	RateWindow        time.Duration
 	LiveInterval      time.Duration // between two events of the live stream; 0 = 1 s
+	KeepContacts      bool          // production alone keeps them
 	RBAC              bool          // false: every signed-in caller may do everything
 	Now               func() time.Time
 	Log               *slog.Logger
@@ -162,7 +167,7 @@ func (c Config) check() error {
 	}{
 		{"Auth", c.Auth == nil}, {"Grants", c.Grants == nil}, {"Policy", c.Policy == nil}, {"Audit", c.Audit == nil},
 		{"Limiter", c.Limiter == nil}, {"Ingest", c.Ingest == nil}, {"Catalogue", c.Catalogue == nil},
-		{"Weddings", c.Weddings == nil}, {"Reservations", c.Reservations == nil}, {"Decisions", c.Decisions == nil},
+		{"Weddings", c.Weddings == nil}, {"Contacts", c.Contacts == nil}, {"Importer", c.Importer == nil}, {"Feeds", c.Feeds == nil}, {"Reservations", c.Reservations == nil}, {"Decisions", c.Decisions == nil},
 		{"States", c.States == nil}, {"Evaluations", c.Evaluations == nil}, {"Previewer", c.Previewer == nil}, {"Metrics", c.Metrics == nil}, {"Health", c.Health == nil},
 		{"Database", c.Database == nil}, {"Predictor", c.Predictor == nil}, {"Approver", c.Approver == nil}, {"Launcher", c.Launcher == nil},
 		{"Dashboard", c.Dashboard == nil}, {"Now", c.Now == nil}, {"Log", c.Log == nil},

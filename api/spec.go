@@ -135,8 +135,12 @@ func (d *document) input(op operation) (input, error) {
 	if op.Body == nil {
 		return in, nil
 	}
+	content, isJSON := op.Body.Content["application/json"]
+	if !isJSON { // a file, which its handler reads
+		return in, nil
+	}
 	var err error
-	in.body, err = d.compile(op.Body.Content["application/json"].Schema)
+	in.body, err = d.compile(content.Schema)
 	return in, err
 }
 

@@ -97,7 +97,9 @@ func goTypes() map[string]any {
 		"models.CatalogueEntry": models.CatalogueEntry{}, "models.Learned": models.Learned{}, "models.Standing": models.Standing{},
 		"models.ApprovalEvidence": models.ApprovalEvidence{}, "models.Evaluation": models.Evaluation{}, "models.Savings": models.Savings{},
 		"models.ServiceSavings": models.ServiceSavings{}, "models.Spending": models.Spending{}, "models.ScalingPolicy": models.ScalingPolicy{}, "models.ControlResult": models.ControlResult{},
-		"models.Reservation": models.Reservation{}, "models.Wedding": models.Wedding{}, "models.WorkflowRun": models.WorkflowRun{},
+		"models.Reservation": models.Reservation{}, "models.Wedding": models.Wedding{}, "models.WeddingContact": models.WeddingContact{},
+		"models.ImportReport": models.ImportReport{}, "models.ImportFault": models.ImportFault{}, "models.ImportNote": models.ImportNote{},
+		"models.CalendarStatus": models.CalendarStatus{}, "models.FeedState": models.FeedState{}, "models.CalendarFeed": models.CalendarFeed{}, "models.WorkflowRun": models.WorkflowRun{},
 		"models.WorkflowSummary": models.WorkflowSummary{}, "models.WorkflowPage": models.WorkflowPage{}, "models.WorkflowDetail": models.WorkflowDetail{},
 	}
 }

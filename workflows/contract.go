@@ -84,15 +84,16 @@ type MaintenanceJob string
 
 // The maintenance jobs.
 const (
-	JobPartitions  MaintenanceJob = "partitions"  // partitions ahead, retention behind
-	JobSnapshots   MaintenanceJob = "snapshots"   // health over time
-	JobReconcile   MaintenanceJob = "reconcile"   // decisions without an outcome
-	JobPredictions MaintenanceJob = "predictions" // each coming wedding's forecast
+	JobPartitions    MaintenanceJob = "partitions"     // partitions ahead, retention behind
+	JobSnapshots     MaintenanceJob = "snapshots"      // health over time
+	JobReconcile     MaintenanceJob = "reconcile"      // decisions without an outcome
+	JobPredictions   MaintenanceJob = "predictions"    // each coming wedding's forecast
+	JobCalendarFeeds MaintenanceJob = "calendar_feeds" // weddings from feeds
 )
 
 // MaintenanceJobs lists the jobs.
 func MaintenanceJobs() []MaintenanceJob {
-	return []MaintenanceJob{JobPartitions, JobSnapshots, JobReconcile, JobPredictions}
+	return []MaintenanceJob{JobPartitions, JobSnapshots, JobReconcile, JobPredictions, JobCalendarFeeds}
 }
 
 // MaintenanceID is the workflow ID of a job; Temporal Schedules append the time.

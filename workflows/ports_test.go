@@ -50,7 +50,7 @@ func (p *plant) activities() worker.Activities {
 		Operator: &activities.Operator{Actuator: p, Measurer: p, Observer: observer, Now: time.Now, Poll: 50 * time.Millisecond},
 		Recorder: &activities.Recorder{Decisions: p, States: p, Audit: p},
 		Maintainer: &activities.Maintainer{
-			Partitions: p, Health: p, Snapshots: p, Decisions: p, Writer: p, Operations: p, Weddings: p, Now: time.Now,
+			Partitions: p, Health: p, Snapshots: p, Decisions: p, Writer: p, Operations: p, Weddings: p, Feeds: p, Now: time.Now,
 		},
 	}
 }
@@ -149,6 +149,8 @@ func (p *plant) Measure(_ context.Context, req models.MeasureRequest) (models.Me
 	}
 	return m, nil
 }
+
+func (p *plant) PollFeeds(context.Context) ([]string, error) { return []string{"crm: as it was"}, nil }
 
 func (p *plant) Limits(context.Context, models.Service) (models.Limits, error) {
 	return models.Limits{}, nil

@@ -13,6 +13,27 @@ import (
 	"github.com/wedsync/scalability/models"
 )
 
+// Defines values for CalendarFeedInputFormat.
+const (
+	Csv   CalendarFeedInputFormat = "csv"
+	Ics   CalendarFeedInputFormat = "ics"
+	Jsonl CalendarFeedInputFormat = "jsonl"
+)
+
+// Valid indicates whether the value is a known member of the CalendarFeedInputFormat enum.
+func (e CalendarFeedInputFormat) Valid() bool {
+	switch e {
+	case Csv:
+		return true
+	case Ics:
+		return true
+	case Jsonl:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Class.
 const (
 	ClassCap      Class = "cap"
@@ -156,15 +177,18 @@ func (e WorkflowSignalSignal) Valid() bool {
 
 // Defines values for WorkflowStartJob.
 const (
-	Partitions  WorkflowStartJob = "partitions"
-	Predictions WorkflowStartJob = "predictions"
-	Reconcile   WorkflowStartJob = "reconcile"
-	Snapshots   WorkflowStartJob = "snapshots"
+	CalendarFeeds WorkflowStartJob = "calendar_feeds"
+	Partitions    WorkflowStartJob = "partitions"
+	Predictions   WorkflowStartJob = "predictions"
+	Reconcile     WorkflowStartJob = "reconcile"
+	Snapshots     WorkflowStartJob = "snapshots"
 )
 
 // Valid indicates whether the value is a known member of the WorkflowStartJob enum.
 func (e WorkflowStartJob) Valid() bool {
 	switch e {
+	case CalendarFeeds:
+		return true
 	case Partitions:
 		return true
 	case Predictions:
@@ -269,6 +293,44 @@ type ApprovalRequest struct {
 // ApprovalVerdict Empty while it waits
 type ApprovalVerdict = models.ApprovalVerdict
 
+// CalendarAlarm defines model for CalendarAlarm.
+type CalendarAlarm = models.CalendarAlarm
+
+// CalendarFeed defines model for CalendarFeed.
+type CalendarFeed = models.CalendarFeed
+
+// CalendarFeedInput Example: {"format":"ics","region":"london","source":"crm-uk","timeZone":"Europe/London","url":"https://booking.example/weddings.ics"}
+type CalendarFeedInput struct {
+	Enabled      *bool                   `json:"enabled,omitempty"`
+	EverySeconds *int                    `json:"everySeconds,omitempty"`
+	Format       CalendarFeedInputFormat `json:"format"`
+
+	// Region Of weddings that name none
+	Region *string `json:"region,omitempty"`
+
+	// Source The booking system or feed; `api` for weddings that people book here
+	//
+	// Example: crm-uk
+	Source WeddingSource `json:"source"`
+
+	// TimeZone Of times that name none
+	TimeZone *string `json:"timeZone,omitempty"`
+
+	// Url http or https
+	Url string `json:"url"`
+}
+
+// CalendarFeedInputFormat defines model for CalendarFeedInput.Format.
+type CalendarFeedInputFormat string
+
+// CalendarFeedList defines model for CalendarFeedList.
+type CalendarFeedList struct {
+	Items []CalendarFeed `json:"items"`
+}
+
+// CalendarStatus defines model for CalendarStatus.
+type CalendarStatus = models.CalendarStatus
+
 // Candidate defines model for Candidate.
 type Candidate = models.Candidate
 
@@ -333,6 +395,9 @@ type Evidence = models.Evidence
 // Explanation defines model for Explanation.
 type Explanation = models.Explanation
 
+// FeedState defines model for FeedState.
+type FeedState = models.FeedState
+
 // FieldError defines model for FieldError.
 type FieldError struct {
 	// Field Path of the field or name of the parameter
@@ -356,6 +421,15 @@ type Flag = models.Flag
 
 // Health Example: {"checkedAt":"2027-06-12T14:00:00Z","database":true,"loadPredictor":true,"overallHealth":"healthy","performanceMonitor":true,"rbacManager":true,"scalingEngine":true}
 type Health = models.Health
+
+// ImportFault defines model for ImportFault.
+type ImportFault = models.ImportFault
+
+// ImportNote defines model for ImportNote.
+type ImportNote = models.ImportNote
+
+// ImportReport defines model for ImportReport.
+type ImportReport = models.ImportReport
 
 // IngestResult Example: {"accepted":2,"future":0,"late":0,"received":2}
 type IngestResult = models.IngestResult
@@ -803,8 +877,20 @@ type Tier string
 // Wedding defines model for Wedding.
 type Wedding = models.Wedding
 
+// WeddingCancellation Example: {"revision":3}
+type WeddingCancellation struct {
+	// Revision The one that was read
+	Revision int64 `json:"revision"`
+}
+
 // WeddingChange defines model for WeddingChange.
 type WeddingChange = models.Wedding
+
+// WeddingContact defines model for WeddingContact.
+type WeddingContact = models.WeddingContact
+
+// WeddingContactInput Example: {"email":"anna@example.org","name":"Anna Example","phone":"+44 20 7946 0000"}
+type WeddingContactInput = models.WeddingContact
 
 // WeddingInput Example: {"coordinator":"user:anna","endsAt":"2027-06-12T23:30:00+01:00","guests":180,"reference":"tour-1","region":"london","startsAt":"2027-06-12T14:00:00+01:00","status":"confirmed","tier":"premium","timeZone":"Europe/London","type":"church"}
 type WeddingInput struct {
@@ -1017,6 +1103,24 @@ type ListWeddingsParams struct {
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// ImportWeddingsParams defines parameters for ImportWeddings.
+type ImportWeddingsParams struct {
+	// Source The booking system or feed
+	Source WeddingSource `form:"source" json:"source"`
+
+	// DryRun Say what would change and change nothing
+	DryRun *bool `form:"dryRun,omitempty" json:"dryRun,omitempty"`
+
+	// Whole The file is all that the source has; weddings to come that it does not name are cancelled
+	Whole *bool `form:"whole,omitempty" json:"whole,omitempty"`
+
+	// Region Of rows that name none
+	Region *string `form:"region,omitempty" json:"region,omitempty"`
+
+	// TimeZone Of times that name none
+	TimeZone *string `form:"timeZone,omitempty" json:"timeZone,omitempty"`
+}
+
 // ListWorkflowsParams defines parameters for ListWorkflows.
 type ListWorkflowsParams struct {
 	Kind    *WorkflowKind `form:"kind,omitempty" json:"kind,omitempty"`
@@ -1031,6 +1135,9 @@ type ListWorkflowsParams struct {
 	// PageToken `nextPageToken` of the page before
 	PageToken *string `form:"pageToken,omitempty" json:"pageToken,omitempty"`
 }
+
+// CreateCalendarFeedJSONRequestBody defines body for CreateCalendarFeed for application/json ContentType.
+type CreateCalendarFeedJSONRequestBody = CalendarFeedInput
 
 // PreviewDecisionJSONRequestBody defines body for PreviewDecision for application/json ContentType.
 type PreviewDecisionJSONRequestBody = PreviewQuery
@@ -1083,6 +1190,12 @@ type CreateWeddingJSONRequestBody = WeddingInput
 // PutWeddingJSONRequestBody defines body for PutWedding for application/json ContentType.
 type PutWeddingJSONRequestBody = WeddingChange
 
+// CancelWeddingJSONRequestBody defines body for CancelWedding for application/json ContentType.
+type CancelWeddingJSONRequestBody = WeddingCancellation
+
+// PutWeddingContactJSONRequestBody defines body for PutWeddingContact for application/json ContentType.
+type PutWeddingContactJSONRequestBody = WeddingContactInput
+
 // PrioritiseWeddingJSONRequestBody defines body for PrioritiseWedding for application/json ContentType.
 type PrioritiseWeddingJSONRequestBody = PriorityRequest
 
@@ -1097,6 +1210,18 @@ type SignalWorkflowJSONRequestBody = WorkflowSignal
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// GetCalendar How well the calendar is known
+	// (GET /api/scalability/calendar)
+	GetCalendar(c *gin.Context)
+	// ListCalendarFeeds The feeds with their addresses
+	// (GET /api/scalability/calendar/feeds)
+	ListCalendarFeeds(c *gin.Context)
+	// CreateCalendarFeed Read weddings from an address at intervals
+	// (POST /api/scalability/calendar/feeds)
+	CreateCalendarFeed(c *gin.Context)
+	// DeleteCalendarFeed Read a feed no more
+	// (DELETE /api/scalability/calendar/feeds/{id})
+	DeleteCalendarFeed(c *gin.Context, id IDPath)
 	// ListDecisions Decisions, newest first
 	// (GET /api/scalability/decisions)
 	ListDecisions(c *gin.Context, params ListDecisionsParams)
@@ -1196,12 +1321,27 @@ type ServerInterface interface {
 	// CreateWedding Book a wedding
 	// (POST /api/scalability/weddings)
 	CreateWedding(c *gin.Context)
+	// ImportWeddings Take many weddings from a file
+	// (POST /api/scalability/weddings/import)
+	ImportWeddings(c *gin.Context, params ImportWeddingsParams)
 	// GetWedding One wedding
 	// (GET /api/scalability/weddings/{id})
 	GetWedding(c *gin.Context, id IDPath)
 	// PutWedding Change a wedding
 	// (PUT /api/scalability/weddings/{id})
 	PutWedding(c *gin.Context, id IDPath)
+	// CancelWedding Cancel a wedding
+	// (POST /api/scalability/weddings/{id}/cancel)
+	CancelWedding(c *gin.Context, id IDPath)
+	// DeleteWeddingContact Forget a contact for good
+	// (DELETE /api/scalability/weddings/{id}/contact)
+	DeleteWeddingContact(c *gin.Context, id IDPath)
+	// GetWeddingContact Whom to reach about a wedding
+	// (GET /api/scalability/weddings/{id}/contact)
+	GetWeddingContact(c *gin.Context, id IDPath)
+	// PutWeddingContact Keep a contact, encrypted
+	// (PUT /api/scalability/weddings/{id}/contact)
+	PutWeddingContact(c *gin.Context, id IDPath)
 	// PrioritiseWedding Capacity for a wedding on its day
 	// (POST /api/scalability/weddings/{id}/priority)
 	PrioritiseWedding(c *gin.Context, id IDPath)
@@ -1230,6 +1370,70 @@ type ServerInterfaceWrapper struct {
 }
 
 type MiddlewareFunc func(c *gin.Context)
+
+// GetCalendar operation middleware
+func (siw *ServerInterfaceWrapper) GetCalendar(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetCalendar(c)
+}
+
+// ListCalendarFeeds operation middleware
+func (siw *ServerInterfaceWrapper) ListCalendarFeeds(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListCalendarFeeds(c)
+}
+
+// CreateCalendarFeed operation middleware
+func (siw *ServerInterfaceWrapper) CreateCalendarFeed(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreateCalendarFeed(c)
+}
+
+// DeleteCalendarFeed operation middleware
+func (siw *ServerInterfaceWrapper) DeleteCalendarFeed(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id IDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DeleteCalendarFeed(c, id)
+}
 
 // ListDecisions operation middleware
 func (siw *ServerInterfaceWrapper) ListDecisions(c *gin.Context) {
@@ -2082,6 +2286,65 @@ func (siw *ServerInterfaceWrapper) CreateWedding(c *gin.Context) {
 	siw.Handler.CreateWedding(c)
 }
 
+// ImportWeddings operation middleware
+func (siw *ServerInterfaceWrapper) ImportWeddings(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ImportWeddingsParams
+
+	// ------------- Required query parameter "source" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "source", c.Request.URL.Query(), &params.Source, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter source: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "dryRun" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dryRun", c.Request.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter dryRun: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "whole" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "whole", c.Request.URL.Query(), &params.Whole, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter whole: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "region" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "region", c.Request.URL.Query(), &params.Region, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter region: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "timeZone" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "timeZone", c.Request.URL.Query(), &params.TimeZone, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter timeZone: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ImportWeddings(c, params)
+}
+
 // GetWedding operation middleware
 func (siw *ServerInterfaceWrapper) GetWedding(c *gin.Context) {
 
@@ -2130,6 +2393,106 @@ func (siw *ServerInterfaceWrapper) PutWedding(c *gin.Context) {
 	}
 
 	siw.Handler.PutWedding(c, id)
+}
+
+// CancelWedding operation middleware
+func (siw *ServerInterfaceWrapper) CancelWedding(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id IDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CancelWedding(c, id)
+}
+
+// DeleteWeddingContact operation middleware
+func (siw *ServerInterfaceWrapper) DeleteWeddingContact(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id IDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DeleteWeddingContact(c, id)
+}
+
+// GetWeddingContact operation middleware
+func (siw *ServerInterfaceWrapper) GetWeddingContact(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id IDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetWeddingContact(c, id)
+}
+
+// PutWeddingContact operation middleware
+func (siw *ServerInterfaceWrapper) PutWeddingContact(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id IDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PutWeddingContact(c, id)
 }
 
 // PrioritiseWedding operation middleware
@@ -2355,6 +2718,15 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/api/scalability/weddings", wrapper.CreateWedding)
 	router.GET(options.BaseURL+"/api/scalability/weddings/:id", wrapper.GetWedding)
 	router.PUT(options.BaseURL+"/api/scalability/weddings/:id", wrapper.PutWedding)
+	router.POST(options.BaseURL+"/api/scalability/weddings/import", wrapper.ImportWeddings)
+	router.POST(options.BaseURL+"/api/scalability/weddings/:id/cancel", wrapper.CancelWedding)
+	router.DELETE(options.BaseURL+"/api/scalability/weddings/:id/contact", wrapper.DeleteWeddingContact)
+	router.GET(options.BaseURL+"/api/scalability/weddings/:id/contact", wrapper.GetWeddingContact)
+	router.PUT(options.BaseURL+"/api/scalability/weddings/:id/contact", wrapper.PutWeddingContact)
+	router.GET(options.BaseURL+"/api/scalability/calendar", wrapper.GetCalendar)
+	router.GET(options.BaseURL+"/api/scalability/calendar/feeds", wrapper.ListCalendarFeeds)
+	router.POST(options.BaseURL+"/api/scalability/calendar/feeds", wrapper.CreateCalendarFeed)
+	router.DELETE(options.BaseURL+"/api/scalability/calendar/feeds/:id", wrapper.DeleteCalendarFeed)
 	router.POST(options.BaseURL+"/api/scalability/weddings/:id/priority", wrapper.PrioritiseWedding)
 	router.GET(options.BaseURL+"/api/scalability/reservations", wrapper.ListReservations)
 	router.POST(options.BaseURL+"/api/scalability/reservations", wrapper.CreateReservation)

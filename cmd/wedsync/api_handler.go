@@ -8,6 +8,7 @@ import (
 
 	"github.com/wedsync/scalability/api"
 	"github.com/wedsync/scalability/internal/authn"
+	"github.com/wedsync/scalability/internal/config"
 	"github.com/wedsync/scalability/internal/health"
 	"github.com/wedsync/scalability/internal/hotstore"
 	"github.com/wedsync/scalability/internal/ingest"
@@ -37,7 +38,8 @@ func (s *parts) apiHandler(engine *ingest.Engine, checker *health.Checker) (http
 	surface := api.Config{
 		Auth: gate, Accounts: s.store, NewKey: authn.NewServiceKey, Grants: s.hot.CachedGrants(s.store), Policy: policy, Audit: s.audit,
 		Limiter: s.hot.Limiter(hotstore.LimiterOptions{Replicas: 1}), Ingest: engine,
-		Catalogue: s.store, Weddings: s.store, Reservations: s.store, Decisions: s.store, States: s.store,
+		Catalogue: s.store, Weddings: s.store, Contacts: s.store, Importer: s.importer(), Feeds: s.store, Notifier: s.notifier(),
+		KeepContacts: s.cfg.Environment == config.Production, Reservations: s.store, Decisions: s.store, States: s.store,
 		Evaluations: s.store, Previewer: &redecide.Previewer{Evaluations: s.store, Claims: s.store},
 		Metrics: s.hot, Health: checker, Database: s.store, Predictor: s.predict,
 		Approver: s.launcher, Launcher: s.launcher,

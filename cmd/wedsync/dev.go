@@ -74,12 +74,13 @@ type dev struct {
 	demo     bool
 	anyPorts bool
 
-	ports    map[string]int
-	secret   string
-	tokens   devstack.DevTokens
-	postgres *devstack.Postgres
-	redis    *devstack.Redis
-	temporal *devstack.Temporal
+	ports      map[string]int
+	secret     string
+	pseudonyms string
+	tokens     devstack.DevTokens
+	postgres   *devstack.Postgres
+	redis      *devstack.Redis
+	temporal   *devstack.Temporal
 }
 
 const (
@@ -143,6 +144,9 @@ func (d *dev) choosePorts(context.Context) error {
 // signTokens makes the token of each role with the stack's own secret.
 func (d *dev) signTokens(context.Context) (err error) {
 	if d.secret, err = d.stack.Secret("token"); err != nil {
+		return err
+	}
+	if d.pseudonyms, err = d.stack.Secret("pseudonym"); err != nil {
 		return err
 	}
 	now := time.Now()
@@ -243,7 +247,7 @@ func (d *dev) env(more ...string) []string {
 		"TEMPORAL_ADDRESS=" + d.temporal.Addr(), "TEMPORAL_NAMESPACE=" + d.temporal.Namespace(), "TEMPORAL_UI_URL=" + d.temporal.UIURL(),
 		"FLEET_ADDRESS=" + d.address("fleet"), "FLEET_URL=" + d.url("fleet"), "FLEET_STATE_FILE=" + d.stack.Root() + "/fleet/state.json",
 		"AUTH_TOKEN_SECRET=" + d.secret, "AUTH_JWKS_URL=", "AUTH_ISSUER=" + devIssuer, "AUTH_AUDIENCE=" + devAudience,
-		"AUTH_METRICS_WRITER_TOKEN=" + d.tokens.MetricsWriter,
+		"AUTH_METRICS_WRITER_TOKEN=" + d.tokens.MetricsWriter, "WEDDING_PSEUDONYM_KEY=" + d.pseudonyms,
 	}, more...)
 	var env []string
 	for _, pair := range os.Environ() {

@@ -41,7 +41,7 @@ Start with "wedsync dev": it brings everything up on this machine.`,
 	}
 	cmd.AddCommand(
 		devCommand(), apiCommand(), workerCommand(), fleetCommand(), migrateCommand(),
-		replayCommand(), demoCommand(), spikeCommand(), simulateCommand(), forecastCommand(), decisionsCommand(), accessCommand(), tokenCommand(), configCommand(),
+		replayCommand(), demoCommand(), spikeCommand(), simulateCommand(), forecastCommand(), decisionsCommand(), weddingsCommand(), accessCommand(), tokenCommand(), configCommand(),
 	)
 	return cmd
 }

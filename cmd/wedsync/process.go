@@ -81,8 +81,13 @@ func (s *parts) openTracing(ctx context.Context, process string) error {
 }
 
 func (s *parts) openStores(ctx context.Context, process string) error {
+	contacts, err := contactBox(s.cfg.Wedding)
+	if err != nil {
+		return err
+	}
 	pool, err := store.Open(ctx, store.Options{
-		URL: s.cfg.Database.URL.Reveal(), MaxConnections: s.cfg.Database.MaxConnections,
+		Contacts: contacts,
+		URL:      s.cfg.Database.URL.Reveal(), MaxConnections: s.cfg.Database.MaxConnections,
 		ConnectionTimeout: s.cfg.Database.ConnectionTimeout, QueryTimeout: s.cfg.Database.QueryTimeout, Log: s.log,
 	})
 	if err != nil {

@@ -58,9 +58,12 @@ type Thresholds struct {
 
 // Wedding switches what the platform does about weddings.
 type Wedding struct {
-	DayModeAutoEnable bool `env:"WEDDING_DAY_MODE_AUTO_ENABLE"`
-	SeasonMultipliers bool `env:"WEDDING_SEASON_MULTIPLIERS_ENABLED"`
-	EmergencyResponse bool `env:"WEDDING_EMERGENCY_RESPONSE_ENABLED"`
+	DayModeAutoEnable bool   `env:"WEDDING_DAY_MODE_AUTO_ENABLE"`
+	SeasonMultipliers bool   `env:"WEDDING_SEASON_MULTIPLIERS_ENABLED"`
+	EmergencyResponse bool   `env:"WEDDING_EMERGENCY_RESPONSE_ENABLED"`
+	ContactKeys       Secret `env:"WEDDING_CONTACT_KEYS"` // id:key,id:key; the first seals
+	PseudonymKey      Secret `env:"WEDDING_PSEUDONYM_KEY"`
+	FeedsPrivate      bool   `env:"WEDDING_FEEDS_ALLOW_PRIVATE"`
 }
 
 // Security holds the switches and the retention of the audit trail.

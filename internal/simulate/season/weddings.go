@@ -82,13 +82,9 @@ const (
 // draw makes the weddings of each day in the order of their ceremonies. The dates are
 // those of the venue: a Saturday begins in Sydney before it does in London.
 func draw(o Options) ([]Wedding, error) {
-	zones := make([]*time.Location, len(regions()))
-	for i, r := range regions() {
-		loc, err := time.LoadLocation(r.zone)
-		if err != nil {
-			return nil, err
-		}
-		zones[i] = loc
+	zones, err := loadZones()
+	if err != nil {
+		return nil, err
 	}
 	rng := rand.New(rand.NewPCG(o.Seed, 0x3edd1)) //nolint:gosec // a season has to be repeatable
 	first := o.Start.UTC().Truncate(24*time.Hour).AddDate(0, 0, -1)

@@ -66,16 +66,7 @@ func routes() []route {
 		guarded(http.MethodPost, "/weddings", manage),
 		guarded(http.MethodGet, "/weddings/:id", read),
 		guarded(http.MethodPut, "/weddings/:id", manage),
-		guarded(http.MethodPost, "/weddings/import", manage),
-		guarded(http.MethodPost, "/weddings/:id/cancel", manage),
-		{method: http.MethodGet, path: base + "/weddings/:id/contact", permission: manage, own: true},
-		guarded(http.MethodPut, "/weddings/:id/contact", manage),
-		guarded(http.MethodDelete, "/weddings/:id/contact", manage),
 		guarded(http.MethodPost, "/weddings/:id/priority", priority),
-		guarded(http.MethodGet, "/calendar", read),
-		guarded(http.MethodGet, "/calendar/feeds", manage),
-		guarded(http.MethodPost, "/calendar/feeds", manage),
-		guarded(http.MethodDelete, "/calendar/feeds/:id", manage),
 		guarded(http.MethodGet, "/reservations", read),
 		guarded(http.MethodPost, "/reservations", scale),
 		guarded(http.MethodGet, "/reservations/:id", read),
@@ -98,7 +89,7 @@ func routes() []route {
 // pages are the public routes.
 func pages() []route {
 	public := func(path string) route { return route{method: http.MethodGet, path: path, public: true} }
-	return []route{
+	return append(calendarRoutes(), []route{
 		public(base + "/health"),
 		public(signInPath),
 		public(callbackPath),
@@ -111,7 +102,7 @@ func pages() []route {
 		public("/dashboard/scalability/*file"),
 		public("/scalability"),
 		public("/"),
-	}
+	}...)
 }
 
 // page is one file that is served as it is.

@@ -19,6 +19,25 @@ const (
 	maxImportBody = 8 << 20
 )
 
+// calendarRoutes are the routes of files, feeds and contacts.
+func calendarRoutes() []route {
+	guarded := func(method, path string, p models.Permission) route {
+		return route{method: method, path: base + path, permission: p}
+	}
+	const read, manage = models.PermissionRead, models.PermissionManage
+	return []route{
+		guarded(http.MethodPost, "/weddings/import", manage),
+		guarded(http.MethodPost, "/weddings/:id/cancel", manage),
+		{method: http.MethodGet, path: base + "/weddings/:id/contact", permission: manage, own: true},
+		guarded(http.MethodPut, "/weddings/:id/contact", manage),
+		guarded(http.MethodDelete, "/weddings/:id/contact", manage),
+		guarded(http.MethodGet, "/calendar", read),
+		guarded(http.MethodGet, "/calendar/feeds", manage),
+		guarded(http.MethodPost, "/calendar/feeds", manage),
+		guarded(http.MethodDelete, "/calendar/feeds/:id", manage),
+	}
+}
+
 // calendarChanged tells those who plan by the calendar. The change stands already: that
 // nobody heard of it is logged, and found out by them when they look again.
 func (s *server) calendarChanged(c *gin.Context, before, after models.Wedding) {

@@ -28,7 +28,7 @@ America/Kentucky/Louisville America/Kentucky/Monticello America/Kralendijk Ameri
 America/Los_Angeles America/Lower_Princes America/Maceio America/Managua America/Manaus America/Marigot
 America/Martinique America/Matamoros America/Mazatlan America/Menominee America/Merida America/Metlakatla
 America/Mexico_City America/Miquelon America/Moncton America/Monterrey America/Montevideo America/Montserrat
-America/Nassau America/New_York America/Nome America/Noronha America/North_Dakota/Beulah America/North_Dakota/Center
+America/Nassau America/New_York America/Nome America/Noronha America/North_Dakota/Beulah
 America/North_Dakota/New_Salem America/Nuuk America/Ojinaga America/Panama America/Paramaribo America/Phoenix
 America/Port-au-Prince America/Port_of_Spain America/Porto_Velho America/Puerto_Rico America/Punta_Arenas
 America/Rankin_Inlet America/Recife America/Regina America/Resolute America/Rio_Branco America/Santarem

@@ -57,7 +57,7 @@ func (p *platformCall) do(ctx context.Context, req *http.Request, out any, good 
 	}
 	token := p.resolve(cfg).Tokens.Admin
 	if p.tokenFile != "" {
-		raw, err := os.ReadFile(p.tokenFile) //nolint:gosec // the operator's own file
+		raw, err := os.ReadFile(p.tokenFile)
 		if err != nil {
 			return fmt.Errorf("--token-file: %w", err)
 		}
@@ -123,7 +123,7 @@ Outside production references become pseudonyms, and contacts and free text are 
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args[0]) },
 	}
-	o.platformCall.flags(cmd)
+	o.flags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&o.source, "source", "", "name of the booking system (required)")
 	f.StringVar(&o.format, "format", "", "ics, csv or jsonl (default: by the file's name or its first line)")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"path"
@@ -40,7 +39,7 @@ that "wedsync weddings import" takes.`,
 			if err != nil {
 				return err
 			}
-			var to io.Writer = cmd.OutOrStdout()
+			to := cmd.OutOrStdout()
 			if out != "" {
 				file, err := os.Create(out) //nolint:gosec // where the operator wants it
 				if err != nil {

@@ -34,7 +34,7 @@ func Read(data []byte, format models.CalendarFormat, d Defaults) (Reading, error
 	case models.FormatCSV:
 		err = r.csv(data, d)
 	case models.FormatJSONL:
-		err = r.jsonl(data, d)
+		r.jsonl(data, d)
 	case models.FormatICS:
 		err = r.ics(data, d)
 	default:

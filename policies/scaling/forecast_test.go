@@ -99,19 +99,24 @@ func TestASurgeThatHasPassedIsReleasedFaster(t *testing.T) {
 		})
 		return with(in, changes...)
 	}
+	load := func(rps float64) func(*scaling.Inputs) {
+		return change(models.MetricThroughput, func(s *models.Signal) { s.Avg60 = val(rps) })
+	}
 	decideAll(t, map[string]ruled{
 		"three tenths in one step, as long as no person has to agree": {in: surge(), want: 70, class: models.ClassSteady, rule: "passed"},
-		"not without a forecast":    {in: surge(func(in *scaling.Inputs) { in.Observation.Forecast = nil }), want: 100, class: models.ClassHold, rule: "hold_after_up"},
-		"nor where it expects more": {in: surge(trusted(6000, func(f *models.ForecastPoint) { f.Calendar = true })), want: 100, class: models.ClassHold, rule: "hold_after_up"},
-		"nor within a minute of the need": {in: surge(func(in *scaling.Inputs) {
+		"whatever was expected of it a minute ago": {in: surge(func(in *scaling.Inputs) {
 			in.State.Ring = []scaling.Recommendation{{At: now.Add(-59 * time.Second), N: 95}}
-		}),
-			want: 100, class: models.ClassHold, rule: "hold_after_up"},
+		}), want: 70, class: models.ClassSteady, rule: "passed"},
+		"not without a forecast":                       {in: surge(func(in *scaling.Inputs) { in.Observation.Forecast = nil }), want: 100, class: models.ClassHold, rule: "hold_after_up"},
+		"nor where it expects more":                    {in: surge(trusted(6000, func(f *models.ForecastPoint) { f.Calendar = true })), want: 100, class: models.ClassHold, rule: "hold_after_up"},
+		"nor where the minute's mean needs six tenths": {in: surge(load(4000)), want: 100, class: models.ClassHold, rule: "hold_after_up"},
+		"one that has begun goes on down to seven tenths": {in: surge(load(4000), func(in *scaling.Inputs) {
+			in.State.LastUpAt, in.State.LastDownAt = ago(5*time.Minute), ago(90*time.Second)
+		}), want: 70, class: models.ClassSteady, rule: "passed"},
+		"and not further": {in: surge(load(4600), func(in *scaling.Inputs) {
+			in.State.LastUpAt, in.State.LastDownAt = ago(5*time.Minute), ago(90*time.Second)
+		}), want: 100, class: models.ClassHold, rule: "hold_after_up"},
 		"nor on a wedding day": {in: surge(mode(models.ModeWeddingDay)), want: 100, class: models.ClassHold, rule: "hold_after_up"},
-		"nor where what stands is needed by two thirds": {in: surge(func(in *scaling.Inputs) {
-			in.State.Ring = []scaling.Recommendation{{At: now.Add(-30 * time.Second), N: 71}}
-		}),
-			want: 100, class: models.ClassHold, rule: "hold_after_up"},
 	})
 	e, _ := scaling.Decide(surge())
 	assert.Nil(t, e.Approval)

@@ -24,6 +24,8 @@ func TestScaleInIsSlow(t *testing.T) {
 		"not within the dead-band":                   {in: serving(20, 1170), want: 20, class: models.ClassHold, rule: "dead_band"},
 		"not below the need of the last 5 min":       {in: with(serving(20, 400), ring(300*time.Second, 20)), want: 20, class: models.ClassHold, rule: "stabilisation"},
 		"needs before that do not count":             {in: with(serving(20, 400), ring(301*time.Second, 20)), want: 18, class: models.ClassSteady},
+		"after growth not of the last 15 min":        {in: with(serving(20, 400), ring(899*time.Second, 20), grown), want: 20, class: models.ClassHold, rule: "stabilisation"},
+		"until a scale-in has begun":                 {in: with(serving(20, 400), ring(899*time.Second, 20), grown, shrunk), want: 18, class: models.ClassSteady},
 		"two stay whatever the load":                 {in: with(serving(2, 0), func(in *scaling.Inputs) { in.Observation.Service.MinReplicas = 1 }), want: 2, class: models.ClassHold, rule: "min_remaining"},
 		"one stays one":                              {in: with(serving(1, 0), func(in *scaling.Inputs) { in.Observation.Service.MinReplicas = 0 }), want: 1, class: models.ClassHold, rule: "min_remaining"},
 		"three go to two":                            {in: with(serving(3, 0), func(in *scaling.Inputs) { in.Observation.Service.MinReplicas = 1 }), want: 2, class: models.ClassSteady},
@@ -33,6 +35,10 @@ func TestScaleInIsSlow(t *testing.T) {
 		"a queue without entries is no reason to go": {in: with(serving(20, 400), change(models.MetricQueueDepth, nil)), want: 18, class: models.ClassSteady},
 	})
 }
+
+// grown and shrunk are changes some minutes ago.
+func grown(in *scaling.Inputs)  { in.State.LastUpAt = ago(11 * time.Minute) }
+func shrunk(in *scaling.Inputs) { in.State.LastDownAt = ago(2 * time.Minute) }
 
 // needed has the ring remember a smaller need than what stands there.
 func needed(n int) func(*scaling.Inputs) {

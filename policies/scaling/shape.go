@@ -18,10 +18,14 @@ const (
 	// glance is how many standard deviations a minute's mean may have been higher between
 	// two looks.
 	glance = 2.0
-	// What is above this share of what stands, and was not needed for so long, is passed
-	// where a forecast can be trusted.
+	// What is above this share of what stands, and was not needed for a minute, is passed
+	// where a forecast can be trusted: the lower one to begin a scale-in after growth, the
+	// higher one to go on with it.
+	transientTurn = 0.6
 	transient     = 0.7
-	transientSpan = 60 * time.Second
+	// turnSpan is how far the first scale-in after growth looks back: load that comes and
+	// goes within a quarter of an hour turned capacity about each time.
+	turnSpan = 900 * time.Second
 )
 
 // shape turns the raw need into the spec to order.
@@ -121,7 +125,7 @@ func (d *decision) down(cur int) {
 	case newest >= cur:
 		d.hold("rising", d.line().s("the newest seconds need ").n(newest).s(": the minute's mean has not followed yet").text())
 	case need >= cur:
-		d.hold("stabilisation", d.line().n(need).s(" were needed within the last ").n(d.stabilisation).s(" s").text())
+		d.hold("stabilisation", d.line().n(need).s(" were needed within the last ").whole(d.window().Seconds()).s(" s").text())
 	case float64(ahead) >= forecastVeto*float64(cur):
 		d.hold("look_ahead", d.line().s("the forecast wants ").n(ahead).s(" within half an hour").text())
 	case d.memoryNeed() >= cur:
@@ -224,9 +228,24 @@ func (d *decision) waits(wait time.Duration) {
 // exceeds the needs of the last minute is not kept for the whole window.
 func (d *decision) stabilised() int {
 	if d.passed() {
-		return max(d.recently(), whole(math.Ceil(transient*float64(d.cur()))))
+		return max(d.raw.n, d.unseen(), whole(math.Ceil(transient*float64(d.cur()))))
 	}
-	return max(d.raw.n, largest(d.next.Ring, d.in.Now.Add(-seconds(d.stabilisation))))
+	return max(d.raw.n, largest(d.next.Ring, d.in.Now.Add(-d.window())))
+}
+
+// window is how far a scale-in looks back.
+func (d *decision) window() time.Duration {
+	span := seconds(d.stabilisation)
+	if d.turns() {
+		return max(span, turnSpan)
+	}
+	return span
+}
+
+// turns says whether a scale-in now would follow growth.
+func (d *decision) turns() bool {
+	up, down := d.in.State.LastUpAt, d.in.State.LastDownAt
+	return up != nil && (down == nil || up.After(*down))
 }
 
 // unseen is what load may have asked for between two looks: the minute's mean, and what
@@ -240,15 +259,16 @@ func (d *decision) unseen() int {
 	return ceil((*t.Avg60 + glance*math.Sqrt(*t.Avg60/60)) / (d.kappa * d.u))
 }
 
-// recently is the largest need of the last minute.
-func (d *decision) recently() int {
-	return max(d.raw.n, largest(d.next.Ring, d.in.Now.Add(-transientSpan)))
-}
-
-// passed says whether far more stands than was needed lately, and a trusted forecast
-// expects no more: a surge that has passed, or did not come.
+// passed says whether far more stands than was needed over the last minute, and a trusted
+// forecast expects no more: a surge that has passed, or did not come. The minute's mean
+// tells, and not what was remembered of it, since that has the forecast of a surge that
+// stayed away in it.
 func (d *decision) passed() bool {
-	return d.trusted && !d.weddingDay() && float64(max(d.recently(), d.foreseen)) < transient*float64(d.cur())
+	share := transient
+	if d.turns() {
+		share = transientTurn
+	}
+	return d.trusted && !d.weddingDay() && float64(max(d.raw.n, d.unseen(), d.foreseen)) < share*float64(d.cur())
 }
 
 func remaining(now time.Time, last *time.Time, hold time.Duration) time.Duration {

@@ -205,7 +205,7 @@ func (d *decision) utilisationCandidate(loadKnown bool) {
 		return
 	}
 	cand.Why = d.line().pct(cpu).s(" of ").n(d.worked).s(" ready replicas in use: saturated, the true demand is hidden").text()
-	if covered := loadKnown && d.rate <= d.cur(); !covered {
+	if !loadKnown {
 		cand.N = max(cand.N, ceil(float64(d.worked)*censoredGrowth))
 	}
 	d.demandCandidate(cand)

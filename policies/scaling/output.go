@@ -73,8 +73,9 @@ func (d *decision) direct() {
 }
 
 // execution says how soon, in which form and until when a change is carried out. What
-// load asks for now goes at once; what is planned is tried on a few first, unless a
-// ceremony is so near that the waves would not be done in time.
+// load asks for now goes at once, and so does what a forecast asks for: it is due when an
+// order of now serves, and a first wave would use that time up. A floor is tried on a few
+// first, unless a ceremony is so near that the waves would not be done in time.
 func (d *decision) execution() {
 	e := &d.out
 	if e.Direction == models.DirectionHold {
@@ -88,7 +89,7 @@ func (d *decision) execution() {
 	switch e.Class {
 	case models.ClassPanic:
 		e.Urgency = models.UrgencyNow
-	case models.ClassForecast, models.ClassFloor:
+	case models.ClassFloor:
 		e.Urgency = models.UrgencySoon
 		if e.Desired-e.Current > wavesAbove && !d.emergency() && !d.panicked && !d.tooLateForWaves() {
 			e.Plan = models.PlanWaves

@@ -49,7 +49,7 @@ func TestHowAChangeIsCarriedOut(t *testing.T) {
 		"a spike":                       {with(serving(10, 640), spike(2600, now)), models.PlanSingle, models.UrgencyNow},
 		"a large floor: a few first":    {with(serving(10, 640), reserve(floor(21))), models.PlanWaves, models.UrgencySoon},
 		"a small one":                   {with(serving(10, 640), reserve(floor(20))), models.PlanSingle, models.UrgencySoon},
-		"a large forecast":              {with(serving(10, 640), trusted(1600, nil)), models.PlanWaves, models.UrgencySoon},
+		"a large forecast: it is due":   {with(serving(10, 640), trusted(1600, nil)), models.PlanSingle, models.UrgencySoon},
 		"a ceiling: people are waiting": {with(serving(10, 640), reserve(floor(25)), quota(22)), models.PlanWaves, models.UrgencyNow},
 		"a ceremony too near for waves": {with(serving(4, 250), windows(at(15*time.Minute, 1500))), models.PlanSingle, models.UrgencySoon},
 		"a scale-in":                    {with(serving(20, 400), needed(6)), models.PlanSingle, models.UrgencyRoutine},

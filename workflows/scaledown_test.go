@@ -17,7 +17,7 @@ func TestAScaleInThatHarmsNobodyIsVerified(t *testing.T) {
 	assert.Equal(t, models.OutcomeVerified, p.Outcome, p.Reason)
 	assert.Equal(t, []string{
 		"preflight 9 from [10]", "order 10→9 d1/wave-1 until +60s", "await 9: 9 ready",
-		"measure +90s", "measure +120s", "close verified", "tell verified",
+		"measure +30s", "measure +60s", "close verified", "tell verified",
 	}, s.effects)
 	assert.Equal(t, 9, *s.closed.Report.FinalReplicas)
 }

@@ -28,6 +28,8 @@ const (
 	longestWindow = 120 * time.Second
 	// probeRPS is offered to new replicas that too few people use.
 	probeRPS = 10.0
+	// changeNoSoak marks runs whose scale-ins are measured without a soak before it.
+	changeNoSoak = "scale-in-without-soak"
 )
 
 // verify waits until a wave is ready, lets it soak, measures and judges it. Replicas that
@@ -81,9 +83,8 @@ func (o *operation) evidence(ctx workflow.Context, t trial) (verification.Result
 	if !ready {
 		return o.judgeAtOnce(ctx, t)
 	}
-	o.phase(phaseSoak)
-	if err := workflow.Sleep(ctx, min(seconds(o.policy.SoakSeconds), o.left(ctx))); err != nil {
-		return verification.Result{}, &ending{interrupted: true}
+	if end := o.soak(ctx, t); end != nil {
+		return verification.Result{}, end
 	}
 	o.phase(phaseMeasure)
 	ms, res, end := o.round(ctx, t, t.count, nil)
@@ -99,6 +100,19 @@ func (o *operation) evidence(ctx workflow.Context, t trial) (verification.Result
 	}
 	o.judged(ctx, res)
 	return res, nil
+}
+
+// soak lets new replicas warm up before they are measured. A scale-in has none: what it
+// leaves behind is warm, and the sooner it is measured the sooner it is undone.
+func (o *operation) soak(ctx workflow.Context, t trial) *ending {
+	if t.added <= 0 && workflow.GetVersion(ctx, changeNoSoak, workflow.DefaultVersion, 1) == 1 {
+		return nil
+	}
+	o.phase(phaseSoak)
+	if err := workflow.Sleep(ctx, min(seconds(o.policy.SoakSeconds), o.left(ctx))); err != nil {
+		return &ending{interrupted: true}
+	}
+	return nil
 }
 
 // probe sends synthetic requests to the new replicas for the time of the extension.

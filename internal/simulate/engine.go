@@ -10,12 +10,15 @@ import (
 )
 
 const (
-	engineProbe  = 2   // seconds between two looks of the probe
-	engineLoop   = 30  // seconds between two evaluations in calm
-	enginePanic  = 6   // seconds between them in a panic: 5, on the probe's beat
-	engineLag    = 1   // seconds from the end of a second until its sample can be read
-	shrinkRounds = 2   // measurements that judge a scale-in
-	engineSlack  = 0.1 // from the target to what is a spike, at least
+	engineProbe = 2   // seconds between two looks of the probe
+	engineLoop  = 30  // seconds between two evaluations in calm
+	enginePanic = 6   // seconds between them in a panic: 5, on the probe's beat
+	engineLag   = 1   // seconds from the end of a second until its sample can be read
+	engineSlack = 0.1 // from the target to what is a spike, at least
+
+	// shrinkIntervals is how long a scale-in is judged: two measurements, each twice as
+	// long as one of growth, without a soak.
+	shrinkIntervals = 4
 )
 
 // EngineOptions chooses how our engine is run.
@@ -166,11 +169,10 @@ func (e *engine) settle(v View) {
 		return
 	}
 	if op.verified == 0 && v.Ready >= v.Spec {
-		rounds := p.Measurements
-		if !op.up {
-			rounds = shrinkRounds
+		op.verified = v.Second + shrinkIntervals*p.MeasurementIntervalSeconds
+		if op.up {
+			op.verified = v.Second + p.SoakSeconds + p.Measurements*p.MeasurementIntervalSeconds
 		}
-		op.verified = v.Second + p.SoakSeconds + rounds*p.MeasurementIntervalSeconds
 	}
 	if op.verified > 0 && v.Second >= op.verified || v.Second-op.started >= p.OperationDeadlineSeconds {
 		e.due = min(e.due, v.Second) // the next change may be due

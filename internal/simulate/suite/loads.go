@@ -42,6 +42,12 @@ type sizing struct {
 	smooth   int     // seconds of the moving mean
 }
 
+// learned is how much of a load is to be known before targets are chosen on it, in
+// seconds: three days, the least that our decisions trust a forecast with. The reported
+// part has days of past behind it. A target that is chosen on days without one is chosen
+// for what does not come again. The same seconds are left out for every policy.
+const learned = 3 * 86400
+
 // service is the replica that all policies scale: a container that is ready 45 s after
 // the order in the median and 90 s at the 95th percentile.
 func service(capacity float64) models.Service {
@@ -60,10 +66,11 @@ const perNode = 8
 func split(name string, start time.Time, history []float64, load []float64, s models.Service) halves {
 	at := int(tunedShare*float64(len(load))) / 60 * 60
 	warm := min(lead, at/2/60*60)
+	scored := min(max(lead, learned-60*len(history)), at/2/60*60)
 	scenario := simulate.Scenario{Name: name, Service: s, ReplicasPerNode: perNode}
 	tune, report := scenario, scenario
 	tune.Start, tune.History, tune.Load = start, history, load[:at]
-	tune.ReportFrom = warm
+	tune.ReportFrom = scored
 	from := at - warm
 	report.Start = start.Add(time.Duration(from) * time.Second)
 	report.History = append(slices.Clone(history), perMinute(load[:from])...)

@@ -142,7 +142,7 @@ type ForecastPoint struct {
 	// LookAheadP90 is the largest 90th percentile within the next 30 min; 0: not known.
 	LookAheadP90 float64 `json:"lookAheadP90,omitempty"`
 	// P70 is what is worth planning for in calm: the largest 70th percentile within the
-	// lead time; 0: not known.
+	// lead time, or a surge by the clock that is likely enough; 0: not known.
 	P70 float64 `json:"p70,omitempty"`
 	// VerifiedP70 is the same until an order of now is verified, before which no other can
 	// be made; 0: not known.

@@ -18,7 +18,7 @@ const (
 	surgeFrom     = 1.3 // times the level now: more is a surge
 	cameShare     = 0.6 // of a surge that the profile has: with less it stays away,
 	awayFor       = 5   // for so many minutes more
-	newestMinutes = 2   // that are the load now
+	newestMinutes = 1   // that are the load now
 	verifyMinutes = 4   // from the time an order serves until it is verified
 	usualWeeks    = 4
 	trustDays     = 1

@@ -16,10 +16,10 @@ const (
 	placesCover  = 0.70
 	surgeGaps    = 12
 	surgePrior   = 4.0 // places' worth of trust in the rate of all
-	dayPrior     = 2.0 // days' worth
+	dayPrior     = 1.0 // days' worth
 	surgeHighest = 6.0 // times the quiet level
 	surgeNear    = 120 // minutes of the day
-	surgePlanned = 0.3 // chance from which the 70th percentile has one
+	surgePlanned = 0.2 // chance from which one is planned for: one that is missed fails four minutes
 )
 
 // surges learns the surges that come by the clock, as jobs of other people's make them:

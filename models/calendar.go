@@ -79,7 +79,7 @@ type ImportRow struct {
 }
 
 // ImportKeep says what the file left out: there the stored value stays.
-type ImportKeep struct{ Type, Tier, Region, Coordinator bool }
+type ImportKeep struct{ Type, Tier, Region, Coordinator, UID, Version bool }
 
 // ImportFault is a row that cannot be taken.
 type ImportFault struct {

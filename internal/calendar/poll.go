@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/wedsync/scalability/models"
@@ -78,9 +79,13 @@ func (p *Poller) poll(ctx context.Context, f models.CalendarFeed) (models.Calend
 		f.LastReadAt, f.LastError = &now, ""
 		return f, f.Source + ": as it was"
 	}
-	report, err := p.Importer.read(ctx, models.ImportRequest{
-		Source: f.Source, Format: f.Format, Region: f.Region, TimeZone: f.TimeZone, Whole: true, Data: got.Data,
-	}, "feed:"+f.Source, true)
+	report, err := p.take(ctx, f, got.Data, true)
+	if doubted(err) { // what is new is taken all the same, and nothing is cancelled
+		doubt := reason(err)
+		if report, err = p.take(ctx, f, got.Data, false); err == nil {
+			err = &models.Error{Kind: models.KindConflict, Rule: doubt}
+		}
+	}
 	switch {
 	case err != nil:
 		f.LastError = reason(err)
@@ -94,6 +99,19 @@ func (p *Poller) poll(ctx context.Context, f models.CalendarFeed) (models.Calend
 	f.Weddings = report.Read - report.Faulty
 	return f, fmt.Sprintf("%s: %d created, %d changed, %d cancelled, %d as they were, %d faulty",
 		f.Source, report.Created, report.Changed, report.Cancelled, report.Unchanged+report.Stale, report.Faulty)
+}
+
+// take stores what a feed says; whole: what it does not say is gone.
+func (p *Poller) take(ctx context.Context, f models.CalendarFeed, data []byte, whole bool) (models.ImportReport, error) {
+	return p.Importer.read(ctx, models.ImportRequest{
+		Source: f.Source, Format: f.Format, Region: f.Region, TimeZone: f.TimeZone, Whole: whole, Data: data,
+	}, "feed:"+f.Source, true)
+}
+
+// doubted says that storage does not believe how much has vanished.
+func doubted(err error) bool {
+	var e *models.Error
+	return errors.As(err, &e) && e.Kind == models.KindConflict && e.Field == "weddings"
 }
 
 // judge warns of an age; who watches the metric or the log is told each round.
@@ -116,8 +134,12 @@ func (p *Poller) judge(ctx context.Context, f models.CalendarFeed) {
 // reason is what may be kept of an error: never an address, never what stood in the feed.
 func reason(err error) string {
 	var e *models.Error
-	if errors.As(err, &e) && e.Rule != "" {
-		return bounded(e.Field + " " + e.Rule)
+	switch {
+	case errors.As(err, &e) && e.Rule != "":
+		return bounded(strings.TrimSpace(e.Field + " " + e.Rule))
+	case e != nil && e.Err != nil:
+		return bounded(e.Err.Error())
+	default:
+		return bounded(err.Error())
 	}
-	return bounded(err.Error())
 }

@@ -91,8 +91,8 @@ func (r *Reading) note(line int, reference, text string) {
 
 // bounded keeps hostile input from filling answers.
 func bounded(s string) string {
-	if len(s) > 120 {
-		return strings.ToValidUTF8(s[:120], "") + "…"
+	if len(s) > 200 {
+		return strings.ToValidUTF8(s[:200], "") + "…"
 	}
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
@@ -121,6 +121,7 @@ func (rec record) row(d Defaults) (models.ImportRow, []string, *models.Error) {
 	}
 	row := models.ImportRow{Line: rec.line, Keep: models.ImportKeep{
 		Type: w.Type == "", Tier: w.Tier == "", Region: w.Region == "", Coordinator: w.Coordinator == "",
+		UID: w.ExternalUID == "", Version: f[fieldVersion] == "",
 	}}
 	notes, err := rec.times(&w)
 	if err == nil {

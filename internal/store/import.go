@@ -132,7 +132,7 @@ func (d *difference) row(p models.ImportPlan, row models.ImportRow, old models.W
 	case old.ID == "":
 		next.ID, next.Revision, next.CreatedAt, next.UpdatedAt = newID(), 1, p.Now, p.Now
 		d.put(old, next)
-	case next.SourceVersion < old.SourceVersion:
+	case next.SourceVersion < old.SourceVersion && !row.Keep.Version:
 		d.report.Stale++
 		return
 	default:
@@ -162,6 +162,12 @@ func kept(next, old models.Wedding, keep models.ImportKeep) models.Wedding {
 	}
 	if keep.Coordinator {
 		next.Coordinator = old.Coordinator
+	}
+	if keep.UID {
+		next.ExternalUID = old.ExternalUID
+	}
+	if keep.Version {
+		next.SourceVersion = old.SourceVersion
 	}
 	return next
 }

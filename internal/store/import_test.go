@@ -108,6 +108,10 @@ func TestAnOlderVersionNeverOverwrites(t *testing.T) {
 	got, err := s.ImportWeddings(t.Context(), plan(false, older...))
 	require.NoError(t, err)
 	assert.Equal(t, models.ImportReport{Stale: 1}, got)
+	older[0].Wedding.SourceVersion, older[0].Keep.Version, older[0].Keep.UID = 0, true, true
+	got, err = s.ImportWeddings(t.Context(), plan(false, older...))
+	require.NoError(t, err)
+	assert.Equal(t, 1, got.Changed, "a file that counts no versions is no older one")
 }
 
 func TestWhatVanishedFromAWholeReadingIsCancelled(t *testing.T) {

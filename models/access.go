@@ -26,13 +26,14 @@ const (
 	PermissionWeddingPriority Permission = "scalability:wedding_priority"
 	PermissionIngest          Permission = "scalability:ingest"
 	PermissionManage          Permission = "scalability:manage" // catalogue, weddings, maintenance
+	PermissionAudit           Permission = "scalability:audit"  // read the audit trail
 )
 
 // Permissions lists every permission in fixed order.
 func Permissions() []Permission {
 	return []Permission{
 		PermissionRead, PermissionMonitor, PermissionScaleStandard,
-		PermissionWeddingPriority, PermissionIngest, PermissionManage,
+		PermissionWeddingPriority, PermissionIngest, PermissionManage, PermissionAudit,
 	}
 }
 
@@ -87,10 +88,19 @@ type AuditEntry struct {
 	Object    string            `json:"object"` // route or thing
 	Decision  AuditDecision     `json:"decision"`
 	Rule      string            `json:"rule"` // the rule or reason that decided
-	Roles     []Role            `json:"roles" gorm:"serializer:json;type:jsonb"`
+	Roles     []Role            `json:"roles" gorm:"serializer:json;type:json"`
 	RequestID string            `json:"requestId"`
 	RemoteIP  string            `json:"remoteIp" gorm:"column:remote_ip"`
-	Context   map[string]string `json:"context,omitempty" gorm:"serializer:json;type:jsonb"`
+	Context   map[string]string `json:"context,omitempty" gorm:"serializer:json;type:json"`
+
+	PolicyRevision int64  `json:"policyRevision,omitempty"` // of the policy that decided; 0: none did
+	TraceID        string `json:"traceId,omitempty" gorm:"column:trace_id"`
+
+	// The place in the chain, which the trail itself gives: never the caller.
+	Stream string `json:"stream,omitempty"`
+	Seq    int64  `json:"seq,omitempty"`
+	Prev   []byte `json:"prev,omitempty"`
+	Hash   []byte `json:"hash,omitempty"`
 }
 
 // TableName is the SQL table.

@@ -23,8 +23,10 @@ const (
 
 // row is an entry as it is sent: cleaned, bounded, JSON encoded.
 type row struct {
-	id, actor, action, object, decision, rule, roles, requestID, remoteIP, context string
-	at                                                                             time.Time
+	id, actor, action, object, decision, rule, roles, context, requestID, traceID, remoteIP string
+
+	at       time.Time
+	revision int64
 }
 
 // newRow fills in what is zero and cleans what is not.
@@ -51,10 +53,11 @@ func newRow(e models.AuditEntry, now time.Time) (row, error) {
 		return row{}, err
 	}
 	return row{
-		id: clean(e.ID, maxName), at: e.At.UTC(),
+		// A microsecond is what the database keeps; what is hashed must come back as it was.
+		id: clean(e.ID, maxName), at: e.At.UTC().Truncate(time.Microsecond), revision: e.PolicyRevision,
 		actor: clean(e.Actor, maxName), action: clean(e.Action, maxText), object: clean(e.Object, maxText),
 		decision: clean(string(e.Decision), maxName), rule: clean(e.Rule, maxText), roles: string(roles),
-		requestID: clean(e.RequestID, maxName), remoteIP: clean(e.RemoteIP, maxName), context: string(context),
+		requestID: clean(e.RequestID, maxName), traceID: clean(e.TraceID, maxName), remoteIP: clean(e.RemoteIP, maxName), context: string(context),
 	}, nil
 }
 

@@ -12,24 +12,10 @@ import (
 
 	"github.com/wedsync/scalability/internal/devstack"
 	"github.com/wedsync/scalability/internal/devstack/devstacktest"
+	"github.com/wedsync/scalability/internal/store"
 )
 
 func TestMain(m *testing.M) { os.Exit(devstacktest.Main(m)) }
-
-// tableSQL is the audit table as the migrations make it, without a default partition, so
-// that an entry of another time is refused.
-const tableSQL = `
-CREATE TABLE security_audit_logs (
-    id text NOT NULL, at timestamptz NOT NULL, actor text NOT NULL, action text NOT NULL, object text NOT NULL,
-    decision text NOT NULL CHECK (decision IN ('allow', 'deny')), rule text NOT NULL, roles jsonb,
-    request_id text NOT NULL, remote_ip text NOT NULL, context jsonb, PRIMARY KEY (id, at)
-) PARTITION BY RANGE (at);
-CREATE TABLE security_audit_logs_now PARTITION OF security_audit_logs FOR VALUES FROM ('2020-01-01') TO ('2120-01-01');
-ALTER TABLE security_audit_logs ENABLE ROW LEVEL SECURITY;
-ALTER TABLE security_audit_logs FORCE ROW LEVEL SECURITY;
-CREATE POLICY read_audit ON security_audit_logs FOR SELECT USING ((SELECT current_setting('wedsync.role', true)) = 'system');
-CREATE POLICY add_audit ON security_audit_logs FOR INSERT WITH CHECK ((SELECT current_setting('wedsync.role', true)) = 'system');
-GRANT SELECT, INSERT ON security_audit_logs TO ` + devstack.AppRole + `;`
 
 // database is a database with the audit table.
 type database struct{ owner, app string }
@@ -38,8 +24,13 @@ func newDatabase(t testing.TB) database {
 	t.Helper()
 	owner, app := devstacktest.Postgres(t)
 	d := database{owner, app}
-	d.exec(t, tableSQL)
+	d.migrate(t)
 	return d
+}
+
+func (d database) migrate(t testing.TB) {
+	t.Helper()
+	require.NoError(t, store.Migrate(t.Context(), d.owner, devstack.AppRole, nil))
 }
 
 func (d database) connect(t testing.TB, url string) *pgx.Conn {
@@ -65,7 +56,7 @@ func (d database) exec(t testing.TB, sql string) {
 // writer opens a writer that is closed with the test.
 func (d database) writer(t testing.TB, o Options) *Writer {
 	t.Helper()
-	o.URL, o.Process = d.app, "test-1"
+	o.URL, o.Process = d.app, "test"
 	w, err := Open(t.Context(), o)
 	require.NoError(t, err)
 	t.Cleanup(func() {
@@ -94,7 +85,7 @@ func (d database) kept(t testing.TB) map[string]row {
 	conn := d.connect(t, d.owner)
 	_, err := conn.Exec(t.Context(), "SELECT set_config('wedsync.role', 'system', false)")
 	require.NoError(t, err)
-	rows, err := conn.Query(t.Context(), "SELECT id, at, actor, action, object, decision, rule, roles, request_id, remote_ip, context FROM security_audit_logs")
+	rows, err := conn.Query(t.Context(), "SELECT id, at, actor, action, object, decision, rule, roles, request_id, remote_ip, context FROM security_audit_logs WHERE action NOT LIKE 'audit.%'")
 	require.NoError(t, err)
 	out := map[string]row{}
 	var r row

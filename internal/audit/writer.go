@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,35 +18,58 @@ import (
 // Defaults and bounds of a Writer.
 const (
 	defaultConnections = 2
-	defaultQueue       = 4096
+	defaultQueue       = 8192
 	defaultTimeout     = 5 * time.Second
-	maxBatch           = 512
+	maxBatch           = 2048
+	// gatherWait bounds how long a batch waits for callers that the last one released.
+	gatherWait = time.Millisecond
 )
 
 // Options configure a Writer.
 type Options struct {
 	URL         string        // of Postgres, as the application's role
-	Process     string        // who writes, e.g. "api-1"; the subject of the row level security scope
+	Process     string        // who writes, e.g. "api"; the subject of the row level security scope, and in the stream's name
 	Connections int           // of its own, so that no other query can starve it; zero is 2
-	Queue       int           // entries that may wait; zero is 4096
+	Queue       int           // entries that may wait; zero is 8192
 	Log         *slog.Logger  // nil discards
 	Timeout     time.Duration // that Record waits at most; zero is 5 s
 	// OnBatch hears of each commit: entries, duration, error. It must not block; may be nil.
 	OnBatch func(n int, took time.Duration, err error)
+	// OnCount hears what became of entries; it must not block; may be nil.
+	OnCount func(Count)
 }
 
-// Writer commits entries in groups: those that arrive while a commit is under way are
-// committed together by the next, so that the commits do not grow with the callers. It
-// is safe for concurrent use.
+// Count is what became of the entries since the writer was opened.
+type Count struct {
+	Issued    int64 // whose callers were told that they are committed
+	Committed int64 // that were found in the trail when it was read back
+	Refused   int64 // whose callers were told that they may not be
+}
+
+// Writer appends entries to one stream in groups: those that arrive while a commit is under
+// way are committed together by the next, so that the commits do not grow with the callers.
+// It is safe for concurrent use.
 type Writer struct {
 	pool     *pgxpool.Pool
 	opts     Options
 	maxBatch int
+	changes  *Changes
 
 	life    context.Context // of the commits; ends only when Close may wait no longer
 	end     context.CancelFunc
 	workers sync.WaitGroup
 	failing atomic.Bool
+	refused atomic.Int64
+	stopped chan struct{} // is closed when nothing will be committed any more
+	name    string        // of the stream
+
+	// Of the one goroutine that commits.
+	head   head
+	unsure *head // where the stream ends if a commit of which we heard nothing succeeded
+	buf    []byte
+	last   int // entries of the last batch
+
+	issued atomic.Int64 // number of the stream's last row that is known to be committed
 
 	mu     sync.RWMutex // guards the closing of queue
 	closed bool
@@ -58,26 +82,55 @@ type pending struct {
 	done chan error // has room, so that nobody waits for a caller that left
 }
 
-// Open connects and starts the writer. It fails when Postgres is away, the migrations
-// were not made or the role may not write entries: a process that cannot audit must not
-// start.
+// Open connects and begins a stream. It fails when Postgres is away, the migrations were
+// not made or the role may not write entries: a process that cannot audit must not start.
 func Open(ctx context.Context, o Options) (*Writer, error) {
 	o = o.withDefaults()
 	pool, err := connect(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	return start(pool, o, maxBatch), nil
+	w, err := start(ctx, pool, o)
+	if err != nil {
+		pool.Close()
+		return nil, models.Unavailable("audit.Open", err)
+	}
+	return w, nil
 }
 
-// start begins to commit.
-func start(pool *pgxpool.Pool, o Options, maxBatch int) *Writer {
-	w := &Writer{pool: pool, opts: o, maxBatch: maxBatch, queue: make(chan pending, o.Queue)}
-	w.life, w.end = context.WithCancel(context.Background())
-	for range o.Connections {
-		w.workers.Go(w.run)
+// start opens the two streams of a process and begins to commit.
+func start(ctx context.Context, pool *pgxpool.Pool, o Options) (*Writer, error) {
+	w := &Writer{pool: pool, opts: o, maxBatch: maxBatch, queue: make(chan pending, o.Queue), stopped: make(chan struct{})}
+	name := newStream(o.Process, time.Now())
+	var err error
+	if w.head, err = open(ctx, pool, name, o.Process); err != nil {
+		return nil, err
 	}
-	return w
+	if _, err = open(ctx, pool, name+changesSuffix, o.Process); err != nil {
+		return nil, err
+	}
+	w.name, w.changes = name, &Changes{stream: name + changesSuffix}
+	w.life, w.end = context.WithCancel(context.Background()) //nolint:contextcheck // commits outlive the start
+	if w.head, err = w.append(w.life, []row{w.mark("audit.open")}); err != nil {
+		w.end()
+		return nil, err
+	}
+	w.issued.Store(w.head.seq)
+	w.workers.Go(w.run)
+	w.workers.Go(w.readBack)
+	return w, nil
+}
+
+// Changes appends to the stream of this process that is written in the transactions of
+// what it records.
+func (w *Writer) Changes() *Changes { return w.changes }
+
+// mark is the first or the last row of a stream: they show that nothing was cut off.
+func (w *Writer) mark(action string) row {
+	r, _ := newRow(models.AuditEntry{ // its texts are ours: nothing in it can fail to encode
+		Actor: "svc:" + w.opts.Process, Action: action, Object: "audit/" + w.head.stream, Decision: models.AuditAllow, Rule: "stream",
+	}, time.Now())
+	return r
 }
 
 // Record returns once the entry is committed. ID and At are filled in where they are
@@ -92,6 +145,7 @@ func (w *Writer) Record(ctx context.Context, e models.AuditEntry) error {
 	}
 	p := pending{row: r, done: make(chan error, 1)}
 	if err := w.enqueue(p); err != nil {
+		w.refused.Add(1)
 		return models.Unavailable("audit.Record", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, w.opts.Timeout)
@@ -102,6 +156,7 @@ func (w *Writer) Record(ctx context.Context, e models.AuditEntry) error {
 		err = fmt.Errorf("not committed in time: %w", ctx.Err())
 	}
 	if err != nil {
+		w.refused.Add(1)
 		return models.Unavailable("audit.Record", err)
 	}
 	return nil
@@ -144,16 +199,29 @@ func (w *Writer) enqueue(p pending) error {
 	}
 }
 
-// run commits what waits, until the queue is closed and empty.
+// run commits what waits, until the queue is closed and empty, and then closes the stream.
 func (w *Writer) run() {
+	defer close(w.stopped)
 	for first := range w.queue {
 		w.commit(w.gather(first))
 	}
+	p := pending{row: w.mark("audit.close"), done: make(chan error, 1)}
+	w.commit([]pending{p})
+	if <-p.done != nil {
+		return // what is missing shows that the end was not orderly
+	}
+	ctx, cancel := context.WithTimeout(w.life, w.opts.Timeout)
+	defer cancel()
+	if err := errors.Join(end(ctx, w.pool, w.head.stream, w.opts.Process), end(ctx, w.pool, w.changes.stream, w.opts.Process)); err != nil {
+		w.opts.Log.WarnContext(ctx, "the audit stream was not closed", "stream", w.head.stream, "error", err)
+	}
 }
 
-// gather takes what waits already; it does not wait for more.
+// gather takes what waits. Callers that the last batch released come back at once, most of
+// them: it gives them a moment, so that they are not split in two.
 func (w *Writer) gather(first pending) []pending {
-	batch := []pending{first}
+	batch := append(make([]pending, 0, max(16, w.last)), first)
+	deadline := time.Now().Add(gatherWait)
 	for len(batch) < w.maxBatch {
 		select {
 		case p, ok := <-w.queue:
@@ -162,17 +230,27 @@ func (w *Writer) gather(first pending) []pending {
 			}
 			batch = append(batch, p)
 		default:
-			return batch
+			if len(batch) >= w.last*9/10 || !time.Now().Before(deadline) {
+				return batch
+			}
+			runtime.Gosched()
 		}
 	}
 	return batch
 }
 
-// commit writes a batch in one transaction and tells the callers. A batch that fails for
-// what is in it is halved until only the bad entries fail.
+// commit appends a batch in one transaction and tells the callers. A batch that fails for
+// what is in it is halved until only the bad entries fail. An entry that is there already
+// is one that was sent again.
 func (w *Writer) commit(batch []pending) {
 	began := time.Now()
-	err := w.insert(batch)
+	rows := make([]row, len(batch))
+	for i, p := range batch {
+		rows[i] = p.row
+	}
+	ctx, cancel := context.WithTimeout(w.life, w.opts.Timeout)
+	to, err := w.append(ctx, rows)
+	cancel()
 	if w.opts.OnBatch != nil {
 		w.opts.OnBatch(len(batch), time.Since(began), err)
 	}
@@ -181,10 +259,52 @@ func (w *Writer) commit(batch []pending) {
 		w.commit(batch[len(batch)/2:])
 		return
 	}
+	w.last = len(batch)
+	if err == nil {
+		w.head = to
+		w.issued.Store(to.seq)
+	} else if len(batch) == 1 && keptBefore(err) {
+		err = nil
+	}
 	w.report(err)
 	for _, p := range batch {
 		p.done <- err
 	}
+}
+
+// append adds rows to the stream. Where it cannot be known whether a commit succeeded, the
+// answer is an error, and the stream is looked at before anything else is added to it.
+func (w *Writer) append(ctx context.Context, rows []row) (head, error) {
+	if err := w.settle(ctx); err != nil {
+		return w.head, err
+	}
+	to, err := w.insert(ctx, w.head, rows)
+	if err == nil || aboutData(err) {
+		return to, err
+	}
+	w.unsure = &to
+	if w.settle(ctx) == nil && w.head == to {
+		return to, nil // it was committed, and we did not hear of it
+	}
+	return w.head, err
+}
+
+// settle finds out where the stream ends after a commit of which we heard nothing.
+func (w *Writer) settle(ctx context.Context) error {
+	if w.unsure == nil {
+		return nil
+	}
+	found, err := w.stored(ctx, w.head.stream)
+	if err != nil {
+		return err
+	}
+	if found != w.head && found != *w.unsure {
+		w.opts.Log.ErrorContext(ctx, "CRITICAL: an audit stream is not as its writer left it", "stream", w.head.stream, "seq", w.head.seq, "found", found.seq)
+		return errMoved
+	}
+	w.head, w.unsure = found, nil
+	w.issued.Store(found.seq)
+	return nil
 }
 
 // report logs when commits begin to fail and when they succeed again; each failure is

@@ -35,7 +35,7 @@ func TestWhatWasRecordedIsKeptAsItWas(t *testing.T) {
 	assert.Equal(t, map[string]row{"e-1": {
 		id: "e-1", at: entry("").At, actor: "user:anna", action: "scalability:read", object: "GET /api/scalability/status",
 		decision: "allow", rule: "role scalability_viewer", roles: `["scalability_viewer"]`, requestID: "r-1",
-		remoteIP: "192.0.2.7", context: `{"wedding_day": "true"}`,
+		remoteIP: "192.0.2.7", context: `{"wedding_day":"true"}`,
 	}}, d.kept(t))
 }
 
@@ -86,7 +86,8 @@ func TestTheScopeIsOfTheTransactionOnly(t *testing.T) {
 	assert.Empty(t, role)
 	assert.Empty(t, subject)
 	assert.Equal(t, "on", durable)
-	_, err := w.pool.Exec(t.Context(), insertSQL, columns([]row{{id: "e-2", decision: "allow", roles: "[]", context: "{}", at: time.Now()}})...)
+	_, err := w.pool.Exec(t.Context(), `INSERT INTO security_audit_logs (id, at, actor, action, object, decision, rule, request_id, remote_ip)
+		VALUES ('e-2', now(), '', '', '', 'allow', '', '', '')`)
 	require.ErrorContains(t, err, "row-level security", "the table is guarded in this test")
 }
 
@@ -171,7 +172,7 @@ func TestABadEntryFailsAloneInItsBatch(t *testing.T) {
 	w := d.writer(t, Options{Connections: 1, Timeout: time.Minute})
 	bad := map[int]func(*models.AuditEntry){
 		3:  func(e *models.AuditEntry) { e.Decision = "perhaps" },
-		40: func(e *models.AuditEntry) { e.At = e.At.AddDate(200, 0, 0) }, // no partition
+		40: func(e *models.AuditEntry) { e.Decision = "" + "no" },
 		41: func(e *models.AuditEntry) { e.Decision = "maybe" },
 	}
 	release := d.lock(t)
@@ -297,7 +298,7 @@ func TestNoAcknowledgedEntryIsLostWhenPostgresDies(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(pg.Kill)
 	d := database{pg.OwnerURL(), pg.AppURL()}
-	d.exec(t, tableSQL)
+	d.migrate(t)
 	var log bytes.Buffer
 	w := d.writer(t, Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
 

@@ -138,7 +138,7 @@ func provider(db *sql.DB) (*goose.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return goose.NewProvider(goose.DialectPostgres, db, files, goose.WithDisableGlobalRegistry(true))
+	return goose.NewProvider(goose.DialectPostgres, db, files, goose.WithDisableGlobalRegistry(true), goose.WithAllowOutofOrder(true))
 }
 
 func up(ctx context.Context, db *sql.DB, log *slog.Logger) error {
@@ -187,6 +187,9 @@ func privileges(role string) []string {
 		"GRANT SELECT, INSERT ON scalability_metrics, scaling_evaluations, wedding_predictions, system_health_snapshots, security_audit_logs, service_accounts, revocations TO " + role,
 		"GRANT SELECT, INSERT, UPDATE, DELETE ON wedding_contacts, calendar_feeds TO " + role, // what nobody needs is forgotten
 		"GRANT SELECT ON policy_revisions TO " + role,
+		"GRANT SELECT, INSERT, UPDATE ON audit_streams TO " + role,
+		"GRANT SELECT, INSERT ON audit_checkpoints, audit_partitions TO " + role,
+		"GRANT EXECUTE ON FUNCTION wedsync_drop_audit_partition(text, integer) TO " + role,
 		"GRANT EXECUTE ON FUNCTION wedsync_ensure_partitions(timestamptz, integer), wedsync_drop_partitions(timestamptz, integer, integer) TO " + role,
 	}
 }

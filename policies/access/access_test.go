@@ -22,12 +22,12 @@ func embedded(t testing.TB) *Policy {
 // golden is the whole policy as people agreed on it: + allowed, d allowed on a wedding
 // day only, . denied.
 const golden = `
-                      read monitor scale_standard wedding_priority ingest manage
-scalability_admin     +    +       +              +                +      +
-scalability_operator  +    +       +              .                .      .
-scalability_viewer    +    +       .              .                .      .
-wedding_coordinator   +    +       .              d                .      .
-metrics_writer        .    .       .              .                +      .
+                      read monitor scale_standard wedding_priority ingest manage audit
+scalability_admin     +    +       +              +                +      +      +
+scalability_operator  +    +       +              .                .      .      .
+scalability_viewer    +    +       .              .                .      .      .
+wedding_coordinator   +    +       .              d                .      .      .
+metrics_writer        .    .       .              .                +      .      .
 `
 
 func TestEveryRolePermissionAndContextIsAsAgreed(t *testing.T) {

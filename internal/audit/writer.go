@@ -106,12 +106,17 @@ func start(ctx context.Context, pool *pgxpool.Pool, o Options) (*Writer, error) 
 	if w.head, err = open(ctx, pool, name, o.Process); err != nil {
 		return nil, err
 	}
-	if _, err = open(ctx, pool, name+changesSuffix, o.Process); err != nil {
+	changes, err := open(ctx, pool, name+changesSuffix, o.Process)
+	if err != nil {
 		return nil, err
 	}
-	w.name, w.changes = name, &Changes{stream: name + changesSuffix}
-	w.life, w.end = context.WithCancel(context.Background()) //nolint:contextcheck // commits outlive the start
-	if w.head, err = w.append(w.life, []row{w.mark("audit.open")}); err != nil {
+	w.name, w.changes = name, &Changes{stream: changes.stream}
+	w.life, w.end = context.WithCancel(context.Background())                  //nolint:contextcheck // commits outlive the start
+	w.head, err = w.insert(w.life, w.head, []row{w.mark(actionOpen, w.name)}) //nolint:contextcheck // as above
+	if err == nil {
+		_, err = w.insert(w.life, changes, []row{w.mark(actionOpen, changes.stream)}) //nolint:contextcheck // as above
+	}
+	if err != nil {
 		w.end()
 		return nil, err
 	}
@@ -125,10 +130,16 @@ func start(ctx context.Context, pool *pgxpool.Pool, o Options) (*Writer, error) 
 // what it records.
 func (w *Writer) Changes() *Changes { return w.changes }
 
+// The first and the last row of each stream.
+const (
+	actionOpen  = "audit.open"
+	actionClose = "audit.close"
+)
+
 // mark is the first or the last row of a stream: they show that nothing was cut off.
-func (w *Writer) mark(action string) row {
+func (w *Writer) mark(action, stream string) row {
 	r, _ := newRow(models.AuditEntry{ // its texts are ours: nothing in it can fail to encode
-		Actor: "svc:" + w.opts.Process, Action: action, Object: "audit/" + w.head.stream, Decision: models.AuditAllow, Rule: "stream",
+		Actor: "svc:" + w.opts.Process, Action: action, Object: "audit/" + stream, Decision: models.AuditAllow, Rule: "stream",
 	}, time.Now())
 	return r
 }
@@ -205,16 +216,24 @@ func (w *Writer) run() {
 	for first := range w.queue {
 		w.commit(w.gather(first))
 	}
-	p := pending{row: w.mark("audit.close"), done: make(chan error, 1)}
-	w.commit([]pending{p})
-	if <-p.done != nil {
-		return // what is missing shows that the end was not orderly
-	}
 	ctx, cancel := context.WithTimeout(w.life, w.opts.Timeout)
 	defer cancel()
-	if err := errors.Join(end(ctx, w.pool, w.head.stream, w.opts.Process), end(ctx, w.pool, w.changes.stream, w.opts.Process)); err != nil {
-		w.opts.Log.WarnContext(ctx, "the audit stream was not closed", "stream", w.head.stream, "error", err)
+	// What is missing at the end shows that it was not orderly.
+	if err := errors.Join(w.settle(ctx), w.finish(ctx, w.name), w.finish(ctx, w.changes.stream)); err != nil {
+		w.opts.Log.WarnContext(ctx, "the audit stream was not closed", "stream", w.name, "error", err)
 	}
+}
+
+// finish adds the last row of a stream.
+func (w *Writer) finish(ctx context.Context, stream string) error {
+	h, err := w.stored(ctx, stream)
+	if err == nil {
+		_, err = w.insert(ctx, h, []row{w.mark(actionClose, stream)})
+	}
+	if err != nil {
+		return err
+	}
+	return end(ctx, w.pool, stream, w.opts.Process)
 }
 
 // gather takes what waits. Callers that the last batch released come back at once, most of

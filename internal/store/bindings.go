@@ -19,7 +19,7 @@ func (s *Store) GrantRole(ctx context.Context, b models.Binding) error {
 	if err := checkBinding(b); err != nil {
 		return classify(op, err)
 	}
-	return s.write(ctx, op, func(tx *gorm.DB) error {
+	return s.change(ctx, op, "binding/"+b.Subject+"/"+string(b.Role), func(tx *gorm.DB) error {
 		return tx.Clauses(clause.OnConflict{
 			Columns:   []clause.Column{{Name: "subject"}, {Name: "role"}},
 			UpdateAll: true,
@@ -47,7 +47,7 @@ func checkBinding(b models.Binding) error {
 
 // RevokeRole ends a binding at a time; one that ends earlier stays as it is.
 func (s *Store) RevokeRole(ctx context.Context, subject string, role models.Role, at time.Time) error {
-	return s.write(ctx, "store.RevokeRole", func(tx *gorm.DB) error {
+	return s.change(ctx, "store.RevokeRole", "binding/"+subject+"/"+string(role), func(tx *gorm.DB) error {
 		n, err := exec(tx, "UPDATE role_bindings SET valid_to = $3 WHERE subject = $1 AND role = $2 AND (valid_to IS NULL OR valid_to > $3)",
 			subject, string(role), at)
 		if err != nil || n > 0 {

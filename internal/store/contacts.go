@@ -71,7 +71,7 @@ func (s *Store) SaveWeddingContact(ctx context.Context, weddingID string, c mode
 	if err != nil {
 		return classify(op, err)
 	}
-	return s.write(ctx, op, func(tx *gorm.DB) error { return putContacts(tx, []contactRow{row}) })
+	return s.change(ctx, op, "wedding/"+weddingID+"/contact", func(tx *gorm.DB) error { return putContacts(tx, []contactRow{row}) })
 }
 
 func putContacts(tx *gorm.DB, rows []contactRow) error {
@@ -85,7 +85,7 @@ func putContacts(tx *gorm.DB, rows []contactRow) error {
 
 // ForgetWeddingContact removes a contact for good.
 func (s *Store) ForgetWeddingContact(ctx context.Context, weddingID string) error {
-	return s.write(ctx, "store.ForgetWeddingContact", func(tx *gorm.DB) error {
+	return s.change(ctx, "store.ForgetWeddingContact", "wedding/"+weddingID+"/contact", func(tx *gorm.DB) error {
 		res := tx.Where("wedding_id = ?", weddingID).Delete(&contactRow{})
 		if res.Error == nil && res.RowsAffected == 0 {
 			return models.NotFound("id", weddingID)
@@ -97,7 +97,7 @@ func (s *Store) ForgetWeddingContact(ctx context.Context, weddingID string) erro
 // RenameWeddings gives each wedding that rename changes its new name, and forgets all
 // contacts, in one transaction: what was copied from production loses what names people.
 func (s *Store) RenameWeddings(ctx context.Context, rename func(models.Wedding) models.Wedding) (renamed, forgotten int, err error) {
-	err = s.write(ctx, "store.RenameWeddings", func(tx *gorm.DB) error {
+	err = s.change(ctx, "store.RenameWeddings", "weddings", func(tx *gorm.DB) error {
 		var all []models.Wedding
 		if err := tx.Find(&all).Error; err != nil {
 			return err

@@ -92,7 +92,7 @@ func (s *Store) RequestScale(ctx context.Context, r models.Reservation, d models
 	if err := checkText(r, d); err != nil {
 		return classify(op, err)
 	}
-	return s.write(ctx, op, func(tx *gorm.DB) error {
+	return s.change(ctx, op, "service/"+string(d.Service)+"/decision/"+d.ID, func(tx *gorm.DB) error {
 		if err := tx.Create(&r).Error; err != nil {
 			return err
 		}
@@ -122,7 +122,7 @@ func (s *Store) RecordDecision(ctx context.Context, d models.Decision) error {
 	if err := checkText(d); err != nil {
 		return classify(op, err)
 	}
-	return s.write(ctx, op, func(tx *gorm.DB) error {
+	return s.change(ctx, op, "service/"+string(d.Service)+"/decision/"+d.ID, func(tx *gorm.DB) error {
 		row := d
 		if err := price(tx, &row); err != nil {
 			return err
@@ -205,7 +205,7 @@ func (s *Store) CloseDecision(ctx context.Context, r models.OutcomeReport) error
 	if err := checkText(r); err != nil {
 		return classify(op, err)
 	}
-	return s.write(ctx, op, func(tx *gorm.DB) error {
+	return s.change(ctx, op, "decision/"+r.DecisionID, func(tx *gorm.DB) error {
 		columns, end := closing(r)
 		res := tx.Model(&models.Decision{}).Where("id = ? AND status <> 'closed'", r.DecisionID).Select(columns).Updates(end)
 		if res.Error != nil {

@@ -29,7 +29,7 @@ func (s *Store) CreateCalendarFeed(ctx context.Context, f models.CalendarFeed) (
 	if f.ID == "" {
 		f.ID = newID()
 	}
-	err := s.write(ctx, op, func(tx *gorm.DB) error { return tx.Clauses(clause.Returning{}).Create(&f).Error })
+	err := s.change(ctx, op, "feed/"+f.ID, func(tx *gorm.DB) error { return tx.Clauses(clause.Returning{}).Create(&f).Error })
 	if err != nil {
 		return models.CalendarFeed{}, err
 	}
@@ -38,7 +38,7 @@ func (s *Store) CreateCalendarFeed(ctx context.Context, f models.CalendarFeed) (
 
 // DeleteCalendarFeed forgets a feed. The weddings that came by it stay.
 func (s *Store) DeleteCalendarFeed(ctx context.Context, id string) error {
-	return s.write(ctx, "store.DeleteCalendarFeed", func(tx *gorm.DB) error {
+	return s.change(ctx, "store.DeleteCalendarFeed", "feed/"+id, func(tx *gorm.DB) error {
 		res := tx.Where("id = ?", id).Delete(&models.CalendarFeed{})
 		if res.Error == nil && res.RowsAffected == 0 {
 			return models.NotFound("id", id)

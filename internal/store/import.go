@@ -31,7 +31,7 @@ func (s *Store) ImportWeddings(ctx context.Context, p models.ImportPlan) (models
 			return report, classify(op, err)
 		}
 	}
-	err := s.write(ctx, op, func(tx *gorm.DB) error {
+	err := s.change(ctx, op, "weddings of "+p.Source, func(tx *gorm.DB) error {
 		// Two imports of a source wait for each other.
 		if _, err := exec(tx, "SELECT pg_advisory_xact_lock(hashtextextended('wedsync import ' || $1, 0))", p.Source); err != nil {
 			return err

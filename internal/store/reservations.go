@@ -63,7 +63,7 @@ func (s *Store) CreateReservation(ctx context.Context, r models.Reservation) err
 	if err := checkText(r); err != nil {
 		return classify(op, err)
 	}
-	return s.write(ctx, op, func(tx *gorm.DB) error { return tx.Create(&r).Error })
+	return s.change(ctx, op, "reservation/"+r.ID, func(tx *gorm.DB) error { return tx.Create(&r).Error })
 }
 
 // EndReservation releases a reservation early and gives the row. One that has ended
@@ -75,7 +75,7 @@ func (s *Store) EndReservation(ctx context.Context, id, actor string, at time.Ti
 		return models.Reservation{}, classify(op, err)
 	}
 	var got models.Reservation
-	err := s.write(ctx, op, func(tx *gorm.DB) error {
+	err := s.change(ctx, op, "reservation/"+id, func(tx *gorm.DB) error {
 		res := tx.Model(&got).Clauses(clause.Returning{}).
 			Where("id = ? AND ended_at IS NULL AND ends_at > ?", id, at).
 			Select("ended_at", "ended_by").Updates(end)

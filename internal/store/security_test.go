@@ -90,6 +90,9 @@ func TestEachScopeReadsWhatItMay(t *testing.T) {
 		"scalability_metrics":     {0, 1, 0, 1, 1, 1, 1, 1, 0, 0},
 		"system_health_snapshots": {0, 1, 0, 1, 1, 1, 1, 1, 0, 0},
 		"security_audit_logs":     {0, 1, 0, 1, 0, 0, 0, 0, 0, 0},
+		"audit_streams":           {0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+		"audit_checkpoints":       {0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+		"audit_partitions":        {0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
 		"role_bindings":           {0, 2, 0, 2, 2, 0, 1, 0, 0, 0}, // … and everybody the own ones
 		"service_accounts":        {0, 1, 0, 1, 0, 0, 0, 0, 0, 0},
 		"service_keys":            {0, 1, 0, 1, 0, 0, 0, 0, 0, 0},
@@ -170,6 +173,12 @@ func TestEachScopeWritesWhatItMay(t *testing.T) {
 		{"change the log", "UPDATE security_audit_logs SET actor = ''", "nnnnnnnnnn"},
 		{"cut the log", "DELETE FROM security_audit_logs", "nnnnnnnnnn"},
 		{"empty the log", "TRUNCATE security_audit_logs", "nnnnnnnnnn"},
+		{"open a stream", "INSERT INTO audit_streams (stream, process, seq, hash) VALUES ('s', 'p', 0, sha256(''))", "nynnnnnnnn"},
+		{"forget the streams", "DELETE FROM audit_streams", "nnnnnnnnnn"},
+		{"sign", "INSERT INTO audit_checkpoints (at, note) VALUES (now(), 'x')", "nynnnnnnnn"},
+		{"forget the signatures", "DELETE FROM audit_checkpoints", "nnnnnnnnnn"},
+		{"seal", "INSERT INTO audit_partitions (name, upper, rows, manifest, digest) VALUES ('p', now(), 0, '', '')", "nynnnnnnnn"},
+		{"unseal", "UPDATE audit_partitions SET rows = 1", "nnnnnnnnnn"},
 		{"forget a decision", "DELETE FROM scalability_decisions", "nnnnnnnnnn"},
 		{"change metrics", "UPDATE scalability_metrics SET sum = 0", "nnnnnnnnnn"},
 		{"forget metrics", "DELETE FROM scalability_metrics", "nnnnnnnnnn"},
@@ -260,7 +269,7 @@ func TestTheApplicationOwnsNothing(t *testing.T) {
 	require.NoError(t, err)
 	definers, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(t, err)
-	require.Len(t, definers, 3, "functions with the owner's rights")
+	require.Len(t, definers, 5, "functions with the owner's rights")
 	for _, f := range definers {
 		assert.Contains(t, f, "search_path=pg_catalog, pg_temp")
 	}

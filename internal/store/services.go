@@ -64,7 +64,7 @@ func (s *Store) SeedServices(ctx context.Context, services []models.Service) (ad
 		}
 		rows[i].Revision = max(rows[i].Revision, 1)
 	}
-	err = s.write(ctx, "store.SeedServices", func(tx *gorm.DB) error {
+	err = s.change(ctx, "store.SeedServices", "services", func(tx *gorm.DB) error {
 		res := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&rows)
 		added = int(res.RowsAffected)
 		return res.Error
@@ -80,7 +80,7 @@ func (s *Store) UpdateService(ctx context.Context, svc models.Service) (models.S
 		return models.Service{}, classify(op, err)
 	}
 	var got models.Service
-	err := s.write(ctx, op, func(tx *gorm.DB) error {
+	err := s.change(ctx, op, "service/"+string(svc.Name), func(tx *gorm.DB) error {
 		next := svc
 		next.Revision++
 		res := tx.Model(&got).Clauses(clause.Returning{}).

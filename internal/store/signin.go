@@ -15,7 +15,7 @@ func (s *Store) CreateServiceAccount(ctx context.Context, a models.ServiceAccoun
 	if err := a.Validate(); err != nil {
 		return classify(op, err)
 	}
-	return s.write(ctx, op, func(tx *gorm.DB) error { return tx.Create(&a).Error })
+	return s.change(ctx, op, "account/"+a.Name, func(tx *gorm.DB) error { return tx.Create(&a).Error })
 }
 
 // ServiceAccounts lists the accounts with their keys, by name.
@@ -49,7 +49,7 @@ func (s *Store) AddServiceKey(ctx context.Context, k models.ServiceKey) error {
 	if life := k.ExpiresAt.Sub(k.CreatedAt); life <= 0 || life > models.MaxServiceKeyDays*24*time.Hour {
 		return models.Invalid("validDays", int(life.Hours()/24), "must be from 1 to 365")
 	}
-	return s.write(ctx, op, func(tx *gorm.DB) error {
+	return s.change(ctx, op, "account/"+k.Account+"/key/"+k.ID, func(tx *gorm.DB) error {
 		var a models.ServiceAccount
 		if err := take(tx, &a, "name", k.Account); err != nil {
 			return err
@@ -68,7 +68,7 @@ func (s *Store) ServiceKey(ctx context.Context, id string) (models.ServiceKey, e
 // RevokeServiceKey ends a key of an account at a time; one that has ended stays as it is.
 func (s *Store) RevokeServiceKey(ctx context.Context, account, id, actor string, at time.Time) (models.ServiceKey, error) {
 	var k models.ServiceKey
-	err := s.write(ctx, "store.RevokeServiceKey", func(tx *gorm.DB) error {
+	err := s.change(ctx, "store.RevokeServiceKey", "account/"+account+"/key/"+id, func(tx *gorm.DB) error {
 		if err := take(tx.Where("account = ?", account), &k, "id", id); err != nil || k.RevokedAt != nil {
 			return err
 		}
@@ -84,7 +84,7 @@ func (s *Store) Revoke(ctx context.Context, r models.Revocation) error {
 	if err := r.Validate(); err != nil {
 		return classify(op, err)
 	}
-	return s.write(ctx, op, func(tx *gorm.DB) error { return tx.Create(&r).Error })
+	return s.change(ctx, op, "revocation/"+r.ID, func(tx *gorm.DB) error { return tx.Create(&r).Error })
 }
 
 // Revocations lists those that still matter at a time, newest first.

@@ -47,6 +47,7 @@ type Store struct {
 	pool           *sql.DB
 	db             *gorm.DB
 	scope          models.Scope
+	trail          Trail // nil: changes are not audited
 	contacts       Sealer
 	connectTimeout time.Duration
 	queryTimeout   time.Duration

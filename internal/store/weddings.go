@@ -77,7 +77,7 @@ func (s *Store) CreateWedding(ctx context.Context, w models.Wedding) (models.Wed
 		w.ID = id.String()
 	}
 	w.Revision = 1
-	err := s.write(ctx, op, func(tx *gorm.DB) error { return tx.Clauses(clause.Returning{}).Create(&w).Error })
+	err := s.change(ctx, op, "wedding/"+w.ID, func(tx *gorm.DB) error { return tx.Clauses(clause.Returning{}).Create(&w).Error })
 	if err != nil {
 		return models.Wedding{}, taken(err, w)
 	}
@@ -93,7 +93,7 @@ func (s *Store) UpdateWedding(ctx context.Context, w models.Wedding) (models.Wed
 		return models.Wedding{}, classify(op, err)
 	}
 	var got models.Wedding
-	err := s.write(ctx, op, func(tx *gorm.DB) error {
+	err := s.change(ctx, op, "wedding/"+w.ID, func(tx *gorm.DB) error {
 		next := w
 		next.Revision++
 		res := tx.Model(&got).Clauses(clause.Returning{}).

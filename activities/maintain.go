@@ -25,6 +25,7 @@ type Maintainer struct {
 	Operations OperationFinder
 	Weddings   WeddingPredictor
 	Feeds      FeedPoller // nil: there are no feeds
+	Trail      Trail      // nil: the audit log is off
 	Now        func() time.Time
 }
 
@@ -54,7 +55,30 @@ func (m *Maintainer) KeepPartitions(ctx context.Context, in RetentionInput) (Rep
 	for _, d := range dropped {
 		changed = append(changed, "dropped "+d)
 	}
-	return Report{Changed: changed}, nil
+	if m.Trail == nil {
+		return Report{Changed: changed}, nil
+	}
+	retired, err := m.Trail.Retire(ctx, in.AuditDays)
+	for _, d := range retired {
+		changed = append(changed, "dropped "+d)
+	}
+	return Report{Changed: changed}, fail(err)
+}
+
+// VerifyTrail verifies the audit trail. One that is not sound is an error that a repetition
+// does not mend: it is for a person.
+func (m *Maintainer) VerifyTrail(ctx context.Context) (Report, error) {
+	if m.Trail == nil {
+		return Report{Changed: []string{"the audit log is off"}}, nil
+	}
+	found, sound, err := m.Trail.Verify(ctx)
+	if err != nil {
+		return Report{}, fail(err)
+	}
+	if !sound {
+		return Report{}, fail(&models.Error{Kind: models.KindConflict, Op: "audit trail", Rule: found})
+	}
+	return Report{Changed: []string{found}}, nil
 }
 
 // SnapshotHealth keeps the health of this moment. The ID is made from the minute, so that a
@@ -68,7 +92,8 @@ func (m *Maintainer) SnapshotHealth(ctx context.Context) (Report, error) {
 }
 
 // Reconcile closes decisions that nobody works on: proposed ones that expired, and
-// executing ones whose workflow is gone. One that cannot be looked up does not keep the
+// executing ones whose workflow is gone, and the commands in the audit trail of which
+// nobody heard how they ended. One that cannot be looked up does not keep the
 // others open.
 func (m *Maintainer) Reconcile(ctx context.Context) (Report, error) {
 	now := m.Now()
@@ -78,6 +103,11 @@ func (m *Maintainer) Reconcile(ctx context.Context) (Report, error) {
 	}
 	rep := Report{Changed: []string{}}
 	var errs []error
+	if m.Trail != nil {
+		closed, err := m.Trail.ReconcileIntents(ctx)
+		rep.Changed = append(rep.Changed, closed...)
+		errs = append(errs, err)
+	}
 	for _, d := range open {
 		outcome, err := m.reconcile(ctx, d, now)
 		switch {

@@ -158,6 +158,16 @@ type WeddingPredictor interface {
 	RefreshWeddings(ctx context.Context, now time.Time) (int, error)
 }
 
+// Trail is the audit trail as its recurring duties see it.
+type Trail interface {
+	// Retire drops what is past retention, once it is sealed, and names it.
+	Retire(ctx context.Context, days int) ([]string, error)
+	// ReconcileIntents closes commands whose process ended before it heard the answer.
+	ReconcileIntents(ctx context.Context) ([]string, error)
+	// Verify says in a sentence what it found, and whether the trail is sound.
+	Verify(ctx context.Context) (found string, sound bool, err error)
+}
+
 // Auditor keeps what the platform itself did to capacity.
 type Auditor interface {
 	Record(ctx context.Context, e models.AuditEntry) error

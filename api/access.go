@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/wedsync/scalability/models"
 	"github.com/wedsync/scalability/policies/access"
@@ -50,7 +51,9 @@ func (s *server) guard(c *gin.Context) {
 		s.fail(c, denial)
 		return
 	}
-	c.Request = c.Request.WithContext(models.WithScope(c.Request.Context(), s.scope(callOf(c))))
+	ctx := models.WithScope(c.Request.Context(), s.scope(callOf(c)))
+	origin := models.Origin{RequestID: entry.RequestID, TraceID: entry.TraceID, RemoteIP: entry.RemoteIP}
+	c.Request = c.Request.WithContext(models.WithOrigin(ctx, origin))
 	c.Next()
 }
 
@@ -59,9 +62,17 @@ func (s *server) entry(c *gin.Context, r route) models.AuditEntry {
 	return models.AuditEntry{
 		ID: newID(), At: k.at, Actor: anonymous, Action: string(r.permission),
 		Object: cut(c.Request.Method+" "+c.Request.URL.EscapedPath(), 300), Decision: models.AuditDeny,
-		Roles: []models.Role{}, RequestID: k.requestID, RemoteIP: c.RemoteIP(),
+		Roles: []models.Role{}, RequestID: k.requestID, TraceID: traceOf(c.Request.Context()), RemoteIP: c.RemoteIP(),
 		Context: map[string]string{"route": c.FullPath()},
 	}
+}
+
+// traceOf is the trace that a call belongs to; "" where none is recorded.
+func traceOf(ctx context.Context) string {
+	if span := trace.SpanContextFromContext(ctx); span.HasTraceID() {
+		return span.TraceID().String()
+	}
+	return ""
 }
 
 // commit keeps an entry although the caller may have gone: who asked is told of an
@@ -180,7 +191,7 @@ func (s *server) authorise(c *gin.Context, k *call, r route, e *models.AuditEntr
 		return models.Unavailable("grants", err)
 	}
 	k.roles = grants.Roles
-	e.Roles = append(e.Roles, grants.Roles...)
+	e.Roles, e.PolicyRevision = append(e.Roles, grants.Roles...), grants.Revision
 	req := access.Request{Subject: k.identity.Subject, Roles: grants.Roles, Permission: r.permission, Object: e.Object}
 	if r.permission == models.PermissionWeddingPriority && slices.Contains(grants.Roles, models.RoleCoordinator) {
 		if req.WeddingDay, err = s.onWeddingDay(c, k); err != nil {

@@ -31,6 +31,7 @@ func duties() map[workflows.MaintenanceJob]duty {
 		workflows.JobPartitions:    {time.Hour, 7 * time.Minute, true, "Makes partitions ahead and drops those past retention."},
 		workflows.JobSnapshots:     {time.Minute, 10 * time.Second, false, "Keeps the health of each minute."},
 		workflows.JobReconcile:     {time.Minute, 40 * time.Second, false, "Closes decisions that nobody works on."},
+		workflows.JobAuditVerify:   {24 * time.Hour, 3 * time.Hour, false, "Verifies the audit trail each night."},
 		workflows.JobPredictions:   {time.Hour, 11 * time.Minute, true, "Forecasts each coming wedding again."},
 		workflows.JobCalendarFeeds: {time.Minute, 25 * time.Second, true, "Reads the calendar feeds that are due."},
 	}

@@ -89,11 +89,12 @@ const (
 	JobReconcile     MaintenanceJob = "reconcile"      // decisions without an outcome
 	JobPredictions   MaintenanceJob = "predictions"    // each coming wedding's forecast
 	JobCalendarFeeds MaintenanceJob = "calendar_feeds" // weddings from feeds
+	JobAuditVerify   MaintenanceJob = "audit_verify"   // is the audit trail as it was written?
 )
 
 // MaintenanceJobs lists the jobs.
 func MaintenanceJobs() []MaintenanceJob {
-	return []MaintenanceJob{JobPartitions, JobSnapshots, JobReconcile, JobPredictions, JobCalendarFeeds}
+	return []MaintenanceJob{JobPartitions, JobSnapshots, JobReconcile, JobPredictions, JobCalendarFeeds, JobAuditVerify}
 }
 
 // MaintenanceID is the workflow ID of a job; Temporal Schedules append the time.

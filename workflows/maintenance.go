@@ -50,6 +50,8 @@ func (m *maintenance) duty(ctx workflow.Context) (workflow.Future, error) {
 		return workflow.ExecuteActivity(within(ctx, 15*time.Second, 45*time.Second), maintainer.SnapshotHealth), nil
 	case JobReconcile:
 		return workflow.ExecuteActivity(within(ctx, 30*time.Second, 50*time.Second), maintainer.Reconcile), nil
+	case JobAuditVerify:
+		return workflow.ExecuteActivity(within(ctx, time.Hour, 3*time.Hour), maintainer.VerifyTrail), nil
 	case JobPredictions:
 		return workflow.ExecuteActivity(within(ctx, 10*time.Minute, 30*time.Minute), maintainer.RefreshPredictions), nil
 	case JobCalendarFeeds:

@@ -306,7 +306,7 @@ func recordMaintenance(t *testing.T) {
 	s := newScenario(t, newPlant(2, 100))
 	want := map[workflows.MaintenanceJob]string{
 		workflows.JobPartitions: "dropped metrics_last_year", workflows.JobSnapshots: "unhealthy",
-		workflows.JobReconcile: "forgotten expired", workflows.JobPredictions: "3 predictions", workflows.JobCalendarFeeds: "crm: as it was",
+		workflows.JobReconcile: "forgotten expired", workflows.JobPredictions: "3 predictions", workflows.JobCalendarFeeds: "crm: as it was", workflows.JobAuditVerify: "the audit log is off",
 	}
 	for _, job := range workflows.MaintenanceJobs() {
 		run, err := s.c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: "recorded/" + string(job) + uuid.NewString(), TaskQueue: s.queue},

@@ -177,6 +177,7 @@ func (e WorkflowSignalSignal) Valid() bool {
 
 // Defines values for WorkflowStartJob.
 const (
+	AuditVerify   WorkflowStartJob = "audit_verify"
 	CalendarFeeds WorkflowStartJob = "calendar_feeds"
 	Partitions    WorkflowStartJob = "partitions"
 	Predictions   WorkflowStartJob = "predictions"
@@ -187,6 +188,8 @@ const (
 // Valid indicates whether the value is a known member of the WorkflowStartJob enum.
 func (e WorkflowStartJob) Valid() bool {
 	switch e {
+	case AuditVerify:
+		return true
 	case CalendarFeeds:
 		return true
 	case Partitions:

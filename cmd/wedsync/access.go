@@ -120,10 +120,5 @@ func asOwner(cmd *cobra.Command, do func(*store.Store) error) error {
 	if err != nil {
 		return err
 	}
-	st, err := openOwner(cmd, cfg)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = st.Close() }() // nothing is left to lose
-	return do(st)
+	return onRecord(cmd, cfg, func(st *store.Store, _ recorder) error { return do(st) })
 }

@@ -72,6 +72,7 @@ func (s *parts) runAPI(ctx context.Context) error {
 	})
 	g.Go(func() error { return s.serveTelemetry(ctx, s.store.Check) })
 	g.Go(func() error { refreshHealth(ctx, checker); return nil })
+	g.Go(func() error { return s.runAnchor(ctx) })
 	return g.Wait()
 }
 

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/wedsync/scalability/internal/audit"
 	"github.com/wedsync/scalability/internal/authn"
 	"github.com/wedsync/scalability/internal/config"
 	"github.com/wedsync/scalability/internal/devstack"
@@ -96,7 +98,7 @@ func (d *dev) start(ctx context.Context) error {
 	began := time.Now()
 	fmt.Fprintf(d.out, "WedSync Scalability, with its data in %s\n", d.stack.Root())
 	for _, step := range []func(context.Context) error{
-		d.choosePorts, d.signTokens, d.startServers, d.prepareDatabase, d.startProcesses, d.awaitHealth,
+		d.choosePorts, d.signTokens, d.makeAuditKey, d.startServers, d.prepareDatabase, d.startProcesses, d.awaitHealth,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -168,6 +170,27 @@ func (d *dev) signTokens(context.Context) (err error) {
 		}
 	}
 	return nil
+}
+
+// makeAuditKey makes the key that signs the audit trail's checkpoints, once: beside the
+// database, and not in it.
+func (d *dev) makeAuditKey(context.Context) error {
+	file := d.auditFile("signing.key")
+	if _, err := os.Stat(file); err == nil {
+		return nil
+	}
+	key, _, err := audit.GenerateKey()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(file, []byte(key+"\n"), 0o600)
+}
+
+func (d *dev) auditFile(name string) string {
+	return filepath.Join(d.stack.Root(), "audit", name)
 }
 
 func (d *dev) startServers(ctx context.Context) (err error) {
@@ -248,6 +271,7 @@ func (d *dev) env(more ...string) []string {
 		"FLEET_ADDRESS=" + d.address("fleet"), "FLEET_URL=" + d.url("fleet"), "FLEET_STATE_FILE=" + d.stack.Root() + "/fleet/state.json",
 		"AUTH_TOKEN_SECRET=" + d.secret, "AUTH_JWKS_URL=", "AUTH_ISSUER=" + devIssuer, "AUTH_AUDIENCE=" + devAudience,
 		"AUTH_METRICS_WRITER_TOKEN=" + d.tokens.MetricsWriter, "WEDDING_PSEUDONYM_KEY=" + d.pseudonyms,
+		"AUDIT_SIGNING_KEY_FILE=" + d.auditFile("signing.key"), "AUDIT_CHECKPOINT_COPY=" + d.auditFile("checkpoints"), "AUDIT_SIGNING_KEY=",
 	}, more...)
 	var env []string
 	for _, pair := range os.Environ() {

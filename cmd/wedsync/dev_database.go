@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/wedsync/scalability/internal/audit"
 	"github.com/wedsync/scalability/internal/devstack"
 	"github.com/wedsync/scalability/internal/store"
 	"github.com/wedsync/scalability/models"
@@ -28,7 +29,12 @@ func (d *dev) prepareDatabase(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = pool.Close() }() // nothing is left to lose
-	owner := pool.As(models.Scope{Role: models.ScopeSystem, Subject: "dev"})
+	trail, err := audit.Open(ctx, audit.Options{URL: d.postgres.OwnerURL(), Process: "dev"})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = trail.Close(context.WithoutCancel(ctx)) }() // its rows are committed already
+	owner := pool.Audited(trail.Changes()).As(models.Scope{Role: models.ScopeSystem, Subject: "dev"})
 	if _, err := owner.SeedServices(ctx, devServices()); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/url"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/wedsync/scalability/internal/audit"
 	"github.com/wedsync/scalability/internal/config"
 	"github.com/wedsync/scalability/internal/store"
 	"github.com/wedsync/scalability/models"
@@ -59,12 +61,36 @@ func migrateUpCommand() *cobra.Command {
 
 // seedServices fills an empty catalogue through the same door as everybody else.
 func seedServices(cmd *cobra.Command, cfg config.Config) (int, error) {
+	added := 0
+	err := onRecord(cmd, cfg, func(st *store.Store, trail recorder) (err error) {
+		if err = trail.Record(cmd.Context(), models.AuditEntry{
+			Actor: "svc:owner", Action: "change.schema", Object: "database", Decision: models.AuditAllow, Rule: "migrate up",
+			Context: map[string]string{"version": version},
+		}); err != nil {
+			return err
+		}
+		added, err = st.SeedServices(cmd.Context(), models.DefaultServices("fleet"))
+		return err
+	})
+	return added, err
+}
+
+// onRecord does something as the owner of the tables, with each change in the audit trail.
+func onRecord(cmd *cobra.Command, cfg config.Config, do func(*store.Store, recorder) error) (err error) {
 	st, err := openOwner(cmd, cfg)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer func() { _ = st.Close() }() // nothing is left to lose
-	return st.SeedServices(cmd.Context(), models.DefaultServices("fleet"))
+	if !cfg.Security.AuditLogging {
+		return do(st, &audit.Nothing{})
+	}
+	w, err := audit.Open(cmd.Context(), audit.Options{URL: cfg.Database.OwnerURL.Reveal(), Process: "cli"})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.Close(context.WithoutCancel(cmd.Context()))) }()
+	return do(st.Audited(w.Changes()), w)
 }
 
 // openOwner works as the owner of the tables, whom row level security binds too.

@@ -38,10 +38,14 @@ type parts struct {
 	store    *store.Store // in the scope of the platform itself
 	hot      *hotstore.Store
 	audit    recorder
+	trail    *audit.Writer // the recorder, where the trail is on
+	anchor   *audit.Anchor // nil: no key signs checkpoints
 	temporal client.Client
 	codec    *sealed.Codec // nil: payloads are in the clear
 	launcher *launch.Launcher
 	predict  *predictor.Predictor
+
+	publicKey string // checks what anchor signs
 
 	closers []func(context.Context) error
 }
@@ -104,20 +108,6 @@ func (s *parts) openStores(ctx context.Context, process string) error {
 		return err
 	}
 	s.closers = append(s.closers, func(context.Context) error { return s.hot.Close() })
-	return nil
-}
-
-func (s *parts) openAudit(ctx context.Context, process string) error {
-	if !s.cfg.Security.AuditLogging {
-		s.audit = audit.Disabled(s.log)
-		return nil
-	}
-	w, err := audit.Open(ctx, audit.Options{URL: s.cfg.Database.URL.Reveal(), Process: process, Log: s.log})
-	if err != nil {
-		return err
-	}
-	s.audit = w
-	s.closers = append(s.closers, w.Close)
 	return nil
 }
 

@@ -46,6 +46,7 @@ func (s *parts) runWorker(ctx context.Context) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.serveTelemetry(ctx, s.store.Check) })
+	g.Go(func() error { return s.runAnchor(ctx) })
 	g.Go(func() error {
 		return worker.Run(ctx, worker.Options{
 			Client: s.temporal, TaskQueue: s.cfg.Temporal.TaskQueue, Activities: acts, Services: models.ServiceNames(),
@@ -73,13 +74,17 @@ func (s *parts) activities() (worker.Activities, error) {
 	if s.cfg.Features.WeddingIntelligence {
 		observer.Forecaster, observer.Calendar, observer.Usual = s.predict, s.predict, s.predict
 	}
+	var trail activities.Trail
+	if s.trail != nil {
+		trail = keeper{s.trail, s.cfg.Database.URL.Reveal(), s.publicKey}
+	}
 	return worker.Activities{
 		Observer: observer,
 		Operator: &activities.Operator{Actuator: capacity, Measurer: capacity, Observer: observer, Now: time.Now, Poll: readinessPoll, Killed: func() bool { return s.cfg.Autoscale.KillSwitch }},
 		Recorder: s.recorder(),
 		Maintainer: &activities.Maintainer{
 			Partitions: s.store, Health: publishedHealth{s.hot, s.healthChecker(s.metricsArrive)}, Snapshots: s.store,
-			Decisions: s.store, Writer: s.store, Operations: s.launcher, Weddings: s.predict, Feeds: s.poller(), Now: time.Now,
+			Decisions: s.store, Writer: s.store, Operations: s.launcher, Weddings: s.predict, Feeds: s.poller(), Trail: trail, Now: time.Now,
 		},
 	}, nil
 }

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -108,6 +109,8 @@ type Anchor struct {
 	signer  note.Signer
 	copies  Copier
 	log     *slog.Logger
+
+	mu      sync.Mutex        // one checkpoint at a time
 	waiting map[string]string // notes that are still to be copied, by name
 }
 
@@ -118,7 +121,9 @@ func (w *Writer) NewAnchor(key string, copies Copier) (*Anchor, error) {
 	if err != nil {
 		return nil, errors.New("the key that signs audit checkpoints is not one: make it with \"wedsync audit key\"")
 	}
-	return &Anchor{pool: w.pool, process: w.opts.Process, signer: signer, copies: copies, log: w.opts.Log, waiting: map[string]string{}}, nil
+	a := &Anchor{pool: w.pool, process: w.opts.Process, signer: signer, copies: copies, log: w.opts.Log, waiting: map[string]string{}}
+	w.anchor.Store(a)
+	return a, nil
 }
 
 // GenerateKey makes a key that signs checkpoints, and the one that checks them.
@@ -126,8 +131,8 @@ func GenerateKey() (private, public string, err error) {
 	return note.GenerateKey(rand.Reader, "wedsync-audit")
 }
 
-// Run makes a checkpoint each minute until ctx ends, and then a last one. Several processes
-// may run it: one of them makes each.
+// Run makes a checkpoint each minute until ctx ends; the closing of the writer makes a last
+// one. Several processes may run it: one of them makes each.
 func (a *Anchor) Run(ctx context.Context) {
 	tick := time.NewTicker(checkpointEvery / 6)
 	defer tick.Stop()
@@ -137,11 +142,6 @@ func (a *Anchor) Run(ctx context.Context) {
 		}
 		select {
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-			defer cancel()
-			if err := a.Checkpoint(last, 0); err != nil {
-				a.log.WarnContext(last, "the last audit checkpoint was not made", "error", err)
-			}
 			return
 		case <-tick.C:
 		}
@@ -151,6 +151,8 @@ func (a *Anchor) Run(ctx context.Context) {
 // Checkpoint signs where all streams end, unless somebody did within the given time or
 // nothing has changed since, and copies what is not copied yet.
 func (a *Anchor) Checkpoint(ctx context.Context, unlessWithin time.Duration) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	err := asSystem(ctx, a.pool, a.process, func(tx pgx.Tx) error {
 		var alone bool
 		if err := tx.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock(hashtextextended('wedsync audit checkpoint', 0))`).Scan(&alone); err != nil || !alone {

@@ -54,6 +54,7 @@ type Writer struct {
 	opts     Options
 	maxBatch int
 	changes  *Changes
+	anchor   atomic.Pointer[Anchor] // signs once more at the end; nil: nobody does
 
 	life    context.Context // of the commits; ends only when Close may wait no longer
 	end     context.CancelFunc
@@ -192,6 +193,11 @@ func (w *Writer) Close(ctx context.Context) error {
 	}
 	w.end()
 	<-flushed
+	if a := w.anchor.Load(); a != nil && ctx.Err() == nil {
+		if err := a.Checkpoint(ctx, 0); err != nil {
+			w.opts.Log.WarnContext(ctx, "the last audit checkpoint was not made", "error", err)
+		}
+	}
 	w.pool.Close()
 	return err
 }

@@ -71,6 +71,10 @@ type Security struct {
 	AuditLogging       bool `env:"RBAC_AUDIT_LOGGING_ENABLED"`
 	ThreatDetection    bool `env:"SECURITY_THREAT_DETECTION_ENABLED"`
 	AuditRetentionDays int  `env:"AUDIT_LOG_RETENTION_DAYS"`
+
+	AuditSigningKey     Secret `env:"AUDIT_SIGNING_KEY"` // signs checkpoints of the trail
+	AuditSigningKeyFile string `env:"AUDIT_SIGNING_KEY_FILE"`
+	AuditCheckpointCopy Secret `env:"AUDIT_CHECKPOINT_COPY"` // a folder or an address off the machine
 }
 
 // Sensitivity of the anomaly detection.

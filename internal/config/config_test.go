@@ -16,7 +16,7 @@ func TestEmptyEnvironmentGivesTheDefaults(t *testing.T) {
 	assert.Equal(t, Features{true, true, true, true}, cfg.Features)
 	assert.Equal(t, Thresholds{75, 90, 80, 95, time.Second, 0.05}, cfg.Thresholds)
 	assert.Equal(t, Wedding{DayModeAutoEnable: true, SeasonMultipliers: true, EmergencyResponse: true}, cfg.Wedding)
-	assert.Equal(t, Security{true, true, 365}, cfg.Security)
+	assert.Equal(t, Security{AuditLogging: true, ThreatDetection: true, AuditRetentionDays: 365}, cfg.Security)
 	assert.Equal(t, Monitoring{time.Second, 30, true, SensitivityMedium,
 		[]Channel{ChannelEmail, ChannelSlack, ChannelPagerDuty}}, cfg.Monitoring)
 	assert.Equal(t, Database{"", "", 200, 30 * time.Second, time.Minute}, cfg.Database)

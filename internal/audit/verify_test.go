@@ -322,7 +322,7 @@ func TestNothingIsDroppedWhileTheTrailIsNotSound(t *testing.T) {
 
 func BenchmarkVerify(b *testing.B) {
 	x := newTrail(b, 200_000)
-	x.exec(b, "ANALYZE security_audit_logs")
+	x.exec(b, "ANALYSE security_audit_logs")
 	b.ResetTimer()
 	var rows int64
 	for range b.N {

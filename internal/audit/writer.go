@@ -112,7 +112,7 @@ func start(ctx context.Context, pool *pgxpool.Pool, o Options) (*Writer, error) 
 		return nil, err
 	}
 	w.name, w.changes = name, &Changes{stream: changes.stream}
-	w.life, w.end = context.WithCancel(context.Background())                  //nolint:contextcheck // commits outlive the start
+	w.life, w.end = context.WithCancel(context.Background())
 	w.head, err = w.insert(w.life, w.head, []row{w.mark(actionOpen, w.name)}) //nolint:contextcheck // as above
 	if err == nil {
 		_, err = w.insert(w.life, changes, []row{w.mark(actionOpen, changes.stream)}) //nolint:contextcheck // as above

@@ -35,7 +35,7 @@ func (s *server) GetStatus(c *gin.Context, p gen.GetStatusParams) {
 		s.fail(c, err)
 		return
 	}
-	out := gen.Status{At: now, Health: s.Health.Health(ctx, now), Services: services, Gaps: gaps}
+	out := gen.Status{At: now, Health: s.Health.Health(ctx, now), Services: services, Gaps: append(gaps, s.calendarGaps(ctx, now)...)}
 	if isTrue(p.IncludeScaling) {
 		sum := summarise(services)
 		out.Scaling = &sum

@@ -190,6 +190,19 @@ func (s *server) calendarStatus(ctx context.Context) (models.CalendarStatus, err
 	return out, nil
 }
 
+// calendarGaps says in the status where the calendar is too old to rely on.
+func (s *server) calendarGaps(ctx context.Context, now time.Time) []string {
+	readAt, err := s.Feeds.CalendarReadAt(ctx)
+	if err != nil {
+		return []string{"The age of the calendar could not be read."}
+	}
+	age := now.Sub(readAt)
+	if alarm := models.AlarmOf(age, now); alarm != models.CalendarFresh {
+		return []string{fmt.Sprintf("The calendar is %s old (%s): weddings may be missing; see GET /calendar.", age.Round(time.Minute), alarm)}
+	}
+	return nil
+}
+
 // stateOf shows of a feed what everybody may see: not its address.
 func stateOf(f models.CalendarFeed, now time.Time) models.FeedState {
 	age := max(0, f.ReadAge(now))

@@ -132,6 +132,8 @@ func TestTheCalendarSaysHowOldItIs(t *testing.T) {
 	require.Len(t, got.Feeds, 2)
 	assert.Equal(t, "x.example", got.Feeds[0].Host)
 	assert.Equal(t, models.CalendarFresh, got.Feeds[1].Alarm, "nobody waits for a feed that is off")
+	status := get[gen.Status](t, h, request{path: base + "/status", as: "viewer"}, 200)
+	assert.Contains(t, status.Gaps, "The calendar is 7h0m0s old (warning): weddings may be missing; see GET /calendar.")
 	list := get[gen.CalendarFeedList](t, h, request{path: base + "/calendar/feeds", as: "admin"}, 200)
 	assert.Contains(t, list.Items[0].URL, "secret-token", "who manages sees it")
 }

@@ -35,6 +35,7 @@ func table() []rule {
 	return []rule{
 		{"models", nil, nil, "the vocabulary depends on nothing, so that everything may depend on it"},
 		{"policies", []string{"models"}, []string{"gonum.org/v1/gonum"}, "decisions are pure: no I/O library may creep in"},
+		{"policies/weddingday", []string{"models", "policies/scaling"}, nil, "guests become replicas in one way: by the arithmetic of the decision"},
 		{"policies/access", []string{"models"}, []string{"github.com/casbin/casbin/v2"}, "the only home of Casbin"},
 		{"activities", []string{"models", "policies"}, append([]string{"github.com/google/uuid"}, sdk...), "effects go through ports, so that they run on fakes and on any adapter"},
 		{"workflows", []string{"models", "policies", "activities"}, sdk, "orchestration must stay deterministic: no adapter, no client"},

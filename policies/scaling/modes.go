@@ -120,3 +120,32 @@ func ModeAt(c models.Calendar, now time.Time) models.Mode {
 
 // frozen gives the reservation that freezes the service, if one does.
 func (d *decision) frozen() *models.Reservation { return d.reserved(models.ReservationFreeze) }
+
+// Floor is what a calendar asks for at a time.
+type Floor struct {
+	Replicas int     // that have to stand
+	Expected int     // that the planned load needs without a zone's headroom or doubt
+	RPS      float64 // planned
+	Guests   int
+}
+
+// FloorAt is the floor that Decide takes from a calendar at a time, before any decay, as on
+// a wedding day. What plans ahead and what decides now count guests in one way; zero where
+// guests cannot be turned into load.
+func FloorAt(svc models.Service, learned *models.Learned, c models.Calendar, now time.Time) Floor {
+	in := Inputs{Now: now, Observation: models.Observation{
+		Service: svc, Learned: learned, Calendar: &c, Mode: models.ModeWeddingDay, Replicas: &models.ReplicaSet{Service: svc.Name},
+	}}
+	d := decision{in: &in, obs: &in.Observation, svc: &in.Observation.Service, policy: &in.Observation.Service.Policy}
+	d.calibrate()
+	d.quality.blind = true // nothing is measured of a time to come
+	k, ok := courseOf(c.Kernel)
+	if !ok || !finite(c.BaseRPS) || !(d.certified > 0) {
+		return Floor{}
+	}
+	var p planned
+	d.plan(&p, &k, true)
+	d.calendarFloor()
+	rps := c.BaseRPS + p.most(p.steps, 1)
+	return Floor{Replicas: d.floor, Expected: ceil(rps / (d.kappa * d.u)), RPS: rps, Guests: p.guests}
+}

@@ -50,6 +50,8 @@ func guarded(t *testing.T) (ownerURL, appURL string) {
 	require.NoError(t, s.CreateServiceAccount(ctx, models.ServiceAccount{Name: "collector", Description: "delivers metrics", CreatedBy: "user:anna", CreatedAt: noon}))
 	require.NoError(t, s.AddServiceKey(ctx, models.ServiceKey{ID: "k1", Account: "collector", Hash: make([]byte, 32), CreatedAt: noon, ExpiresAt: noon.Add(time.Hour)}))
 	require.NoError(t, s.Revoke(ctx, models.Revocation{ID: "v1", TokenID: "t1", Reason: "lost", CreatedAt: noon, Until: noon.Add(time.Hour)}))
+	require.NoError(t, s.SaveWeddingDay(ctx, aDay(aWedding("any", "").WeddingDate)))
+	require.NoError(t, s.SaveWeddingDay(ctx, aDay("2027-06-19")))
 	keepAudit(t, appURL, "e1", noon)
 	return ownerURL, appURL
 }
@@ -83,6 +85,7 @@ func TestEachScopeReadsWhatItMay(t *testing.T) {
 		"calendar_feeds":          {0, 1, 0, 1, 1, 1, 1, 1, 0, 0},
 		"reservations":            {0, 4, 0, 4, 4, 4, 1, 0, 0, 0},
 		"wedding_predictions":     {0, 3, 0, 3, 3, 3, 1, 0, 0, 0},
+		"wedding_days":            {0, 2, 0, 2, 2, 2, 1, 0, 0, 0}, // a coordinator those of the own weddings
 		"scaling_states":          {0, 1, 0, 1, 1, 1, 1, 1, 0, 0},
 		"scaling_evaluations":     {0, 1, 0, 1, 1, 1, 1, 1, 0, 0},
 		"replica_starts":          {0, 1, 0, 1, 1, 1, 1, 1, 0, 0},
@@ -161,6 +164,7 @@ func TestEachScopeWritesWhatItMay(t *testing.T) {
 		{"see a start", "INSERT INTO replica_starts VALUES ('api', 'r2', now(), NULL, now())", "nynnnnnnnn"},
 		{"correct a start", "UPDATE replica_starts SET ready_at = now()", "nynnnnnnnn"},
 		{"predict", "INSERT INTO wedding_predictions SELECT 'new', wedding_id, wedding_date, service, created_at, peak_at, 1, 1, 1, '' FROM wedding_predictions WHERE id = 'p-w1'", "nynnnnnnnn"},
+		{"keep a wedding day", "UPDATE wedding_days SET text = 'x'", "nynnnnnnnn"},
 		{"snapshot", "INSERT INTO system_health_snapshots VALUES ('new', now(), 'healthy', '{}')", "nynnnnnnnn"},
 		{"report metrics", `INSERT INTO scalability_metrics VALUES (now(), 'api', 'cpu', 10, 1, 1, 1, 1, 1, '')`, "nyynnnnnnn"},
 		{"audit olga", audit("user:olga"), "nynnynnnnn"},

@@ -16,6 +16,7 @@ type Activities struct {
 	Operator   *activities.Operator
 	Recorder   *activities.Recorder
 	Maintainer *activities.Maintainer
+	WeddingDay *activities.WeddingDayKeeper
 }
 
 // Register makes the workflows and activities known under the names of the contract.
@@ -25,6 +26,7 @@ func Register(r worker.Registry, a Activities) {
 		workflows.ScaleUpType:     workflows.ScaleUp,
 		workflows.ScaleDownType:   workflows.ScaleDown,
 		workflows.MaintenanceType: workflows.Maintenance,
+		workflows.WeddingDayType:  workflows.WeddingDay,
 	} {
 		r.RegisterWorkflowWithOptions(w, workflow.RegisterOptions{Name: name})
 	}
@@ -33,6 +35,7 @@ func Register(r worker.Registry, a Activities) {
 	r.RegisterActivity(orEmpty(a.Operator))
 	r.RegisterActivity(orEmpty(a.Recorder))
 	r.RegisterActivity(orEmpty(a.Maintainer))
+	r.RegisterActivity(orEmpty(a.WeddingDay))
 }
 
 func orEmpty[T any](p *T) *T {

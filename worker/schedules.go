@@ -34,6 +34,7 @@ func duties() map[workflows.MaintenanceJob]duty {
 		workflows.JobAuditVerify:   {24 * time.Hour, 3 * time.Hour, false, "Verifies the audit trail each night."},
 		workflows.JobPredictions:   {time.Hour, 11 * time.Minute, true, "Forecasts each coming wedding again."},
 		workflows.JobCalendarFeeds: {time.Minute, 25 * time.Second, true, "Reads the calendar feeds that are due."},
+		workflows.JobWeddingDays:   {24 * time.Hour, 3*time.Hour + 17*time.Minute, true, "Starts the wedding days of the dates ahead."},
 	}
 }
 

@@ -15,6 +15,7 @@ const (
 	ScaleUpType     = "ScaleUp"
 	ScaleDownType   = "ScaleDown"
 	MaintenanceType = "Maintenance"
+	WeddingDayType  = "WeddingDay"
 )
 
 // Signals of Autoscale.
@@ -32,6 +33,20 @@ const (
 	UpdateOverride = "override" // OverrideRequest → ControlAnswer
 )
 
+// Signals of WeddingDay: the calendar has changed. Each is looked up there.
+const (
+	SignalWeddingAdded     = "wedding_added"     // WeddingChanged
+	SignalWeddingMoved     = "wedding_moved"     // WeddingChanged; also other guests
+	SignalWeddingCancelled = "wedding_cancelled" // WeddingChanged
+)
+
+// Updates of WeddingDay.
+const (
+	UpdateExtend     = "extend"      // ExtendRequest → models.WeddingDayAnswer
+	UpdateEnd        = "end"         // EndRequest → models.WeddingDayAnswer
+	UpdateRaiseFloor = "raise_floor" // RaiseRequest → models.WeddingDayAnswer
+)
+
 // SignalSupersede is the signal of ScaleUp and ScaleDown.
 const SignalSupersede = "supersede" // Supersede
 
@@ -43,7 +58,7 @@ const (
 
 // Queries.
 const (
-	QueryState       = "state"       // AutoscaleState, OperationProgress or MaintenanceResult
+	QueryState       = "state"       // AutoscaleState, OperationProgress, MaintenanceResult or WeddingDayState
 	QueryExplanation = "explanation" // models.Explanation, the last of Autoscale
 )
 
@@ -79,6 +94,14 @@ func OperationID(service models.ServiceName, decisionID string) string {
 	return "scale/" + string(service) + "/" + decisionID
 }
 
+// WeddingDayID is the lock of a wedding day: of a date, or of one of its regions.
+func WeddingDayID(date, region string) string {
+	if region == "" {
+		return "wedding-day/" + date
+	}
+	return "wedding-day/" + date + "/" + region
+}
+
 // MaintenanceJob is one recurring duty.
 type MaintenanceJob string
 
@@ -90,11 +113,12 @@ const (
 	JobPredictions   MaintenanceJob = "predictions"    // each coming wedding's forecast
 	JobCalendarFeeds MaintenanceJob = "calendar_feeds" // weddings from feeds
 	JobAuditVerify   MaintenanceJob = "audit_verify"   // is the audit trail as it was written?
+	JobWeddingDays   MaintenanceJob = "wedding_days"   // the workflows of the dates ahead
 )
 
 // MaintenanceJobs lists the jobs.
 func MaintenanceJobs() []MaintenanceJob {
-	return []MaintenanceJob{JobPartitions, JobSnapshots, JobReconcile, JobPredictions, JobCalendarFeeds, JobAuditVerify}
+	return []MaintenanceJob{JobPartitions, JobSnapshots, JobReconcile, JobPredictions, JobCalendarFeeds, JobAuditVerify, JobWeddingDays}
 }
 
 // MaintenanceID is the workflow ID of a job; Temporal Schedules append the time.
@@ -203,4 +227,50 @@ type MaintenanceResult struct {
 	Job     MaintenanceJob `json:"job"`
 	Changed []string       `json:"changed"` // names of what was made, dropped, closed or written
 	Text    string         `json:"text"`
+}
+
+// WeddingDayInput starts or continues the day of a date.
+type WeddingDayInput struct {
+	Date          string            `json:"date"`
+	Region        string            `json:"region,omitempty"`
+	ContinueEvery int               `json:"continueEvery,omitempty"` // looks per run; 0: 200
+	Lens          models.TimeLens   `json:"lens"`                    // of a demonstration
+	Basis         []models.DayBasis `json:"basis,omitempty"`         // instead of the predictor's figures
+	State         WeddingDayState   `json:"state"`                   // carried across continue-as-new
+}
+
+// WeddingChanged says that a wedding of the day is in the calendar, is there differently, or
+// is off.
+type WeddingChanged struct {
+	WeddingID string `json:"weddingId"`
+	Actor     string `json:"actor"`
+	Text      string `json:"text,omitempty"` // what changed, for people
+}
+
+// ExtendRequest lets a wedding last longer.
+type ExtendRequest struct {
+	WeddingID string    `json:"weddingId"`
+	Until     time.Time `json:"until"`
+	Actor     string    `json:"actor"`
+	Reason    string    `json:"reason"`
+}
+
+// EndRequest ends a wedding now, or all of the day.
+type EndRequest struct {
+	WeddingID string `json:"weddingId,omitempty"`
+	Actor     string `json:"actor"`
+	Reason    string `json:"reason"`
+}
+
+// RaiseRequest raises a floor for a while.
+type RaiseRequest struct {
+	Service   models.ServiceName `json:"service"`
+	Replicas  int                `json:"replicas"`
+	Until     time.Time          `json:"until"`
+	WeddingID string             `json:"weddingId,omitempty"`
+	// Bounded is for whoever may not order capacity in general: at most half more than the
+	// floor, for at most twelve hours.
+	Bounded bool   `json:"bounded,omitempty"`
+	Actor   string `json:"actor"`
+	Reason  string `json:"reason"`
 }

@@ -16,7 +16,8 @@ func TestTheGuideNamesEverythingOfTheContract(t *testing.T) {
 	require.NoError(t, err)
 	guide := string(raw)
 	names := []string{
-		workflows.AutoscaleType, workflows.ScaleUpType, workflows.ScaleDownType, workflows.MaintenanceType,
+		workflows.AutoscaleType, workflows.ScaleUpType, workflows.ScaleDownType, workflows.MaintenanceType, workflows.WeddingDayType,
+		workflows.SignalWeddingAdded, workflows.SignalWeddingMoved, workflows.SignalWeddingCancelled, workflows.UpdateExtend, workflows.UpdateEnd, workflows.UpdateRaiseFloor,
 		workflows.SignalSpike, workflows.SignalReservationChanged, workflows.SignalOperationFinished, workflows.SignalSettings, workflows.SignalSupersede,
 		workflows.UpdatePause, workflows.UpdateResume, workflows.UpdateOverride, workflows.UpdateApprove, workflows.UpdateReject, workflows.QueryState, workflows.QueryExplanation,
 		workflows.SearchAttributeService().GetName(), workflows.SearchAttributeOutcome().GetName(),

@@ -56,6 +56,8 @@ func (m *maintenance) duty(ctx workflow.Context) (workflow.Future, error) {
 		return workflow.ExecuteActivity(within(ctx, 10*time.Minute, 30*time.Minute), maintainer.RefreshPredictions), nil
 	case JobCalendarFeeds:
 		return workflow.ExecuteActivity(within(ctx, 10*time.Minute, 15*time.Minute), maintainer.ReadCalendarFeeds), nil
+	case JobWeddingDays:
+		return workflow.ExecuteActivity(within(ctx, time.Minute, 30*time.Minute), dayKeeper.StartWeddingDays), nil
 	default:
 		err := models.Invalid("job", m.in.Job, fmt.Sprintf("must be one of %v", MaintenanceJobs()))
 		return nil, temporal.NewNonRetryableApplicationError(err.Error(), string(models.KindInvalid), nil)

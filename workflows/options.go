@@ -18,6 +18,8 @@ var (
 	operator   *activities.Operator   //nolint:gochecknoglobals // a typed reference, always nil
 	recorder   *activities.Recorder   //nolint:gochecknoglobals // a typed reference, always nil
 	maintainer *activities.Maintainer //nolint:gochecknoglobals // a typed reference, always nil
+
+	dayKeeper *activities.WeddingDayKeeper //nolint:gochecknoglobals // a typed reference, always nil
 )
 
 // Times of activities. A worker's death is noticed when an attempt's time is over, so

@@ -28,6 +28,7 @@ type plant struct {
 	claims    []models.Reservation
 	orders    int
 	states    int
+	days      *daybook
 }
 
 // newPlant has a policy that is through in seconds.
@@ -37,7 +38,7 @@ func newPlant(spec int, load float64) *plant {
 	p.SoakSeconds, p.MeasurementIntervalSeconds, p.Measurements, p.ReadyDeadlineSeconds, p.OperationDeadlineSeconds = 0, 1, 2, 3, 60
 	p.PanicSeconds, p.MinimumRequests = 2, 20
 	svc.StartupP50Seconds, svc.StartupP95Seconds = 1, 1
-	pl := &plant{service: svc, keys: map[string]int{}, load: load, decisions: map[string]models.Decision{}, began: spec}
+	pl := &plant{service: svc, keys: map[string]int{}, load: load, decisions: map[string]models.Decision{}, began: spec, days: newDaybook(time.Now)}
 	pl.set.Service = svc.Name
 	pl.resize(spec, nil)
 	return pl
@@ -46,9 +47,10 @@ func newPlant(spec int, load float64) *plant {
 func (p *plant) activities() worker.Activities {
 	observer := &activities.Observer{Catalogue: p, Signals: p, Claims: p, Actuator: p, Measurer: p, Decisions: p, Now: time.Now}
 	return worker.Activities{
-		Observer: observer,
-		Operator: &activities.Operator{Actuator: p, Measurer: p, Observer: observer, Now: time.Now, Poll: 50 * time.Millisecond},
-		Recorder: &activities.Recorder{Decisions: p, States: p, Audit: p},
+		Observer:   observer,
+		Operator:   &activities.Operator{Actuator: p, Measurer: p, Observer: observer, Now: time.Now, Poll: 50 * time.Millisecond},
+		Recorder:   &activities.Recorder{Decisions: p, States: p, Audit: p},
+		WeddingDay: p.days.keeper(),
 		Maintainer: &activities.Maintainer{
 			Partitions: p, Health: p, Snapshots: p, Decisions: p, Writer: p, Operations: p, Weddings: p, Feeds: p, Now: time.Now,
 		},

@@ -45,6 +45,7 @@ type scenario struct {
 	c     client.Client
 	queue string
 	plant *plant
+	work  tworker.Worker
 
 	approval int // seconds that a change waits for a person
 }
@@ -57,11 +58,17 @@ func newScenario(t *testing.T, p *plant) *scenario {
 	})
 	require.NoError(t, err)
 	s := &scenario{t: t, c: c, queue: "histories-" + uuid.NewString(), plant: p}
-	w := tworker.New(c, s.queue, tworker.Options{Identity: "recorder"})
-	worker.Register(w, p.activities())
-	require.NoError(t, w.Start())
-	t.Cleanup(func() { w.Stop(); c.Close() })
+	s.employ()
+	t.Cleanup(func() { s.work.Stop(); c.Close() })
 	return s
+}
+
+// employ starts a worker.
+func (s *scenario) employ() {
+	s.t.Helper()
+	s.work = tworker.New(s.c, s.queue, tworker.Options{Identity: "recorder", StickyScheduleToStartTimeout: time.Second, WorkerStopTimeout: 2 * time.Second})
+	worker.Register(s.work, s.plant.activities())
+	require.NoError(s.t, s.work.Start())
 }
 
 // operation starts a change directly. Its autoscaler does not exist, which an operation
@@ -304,9 +311,12 @@ func (s *scenario) answers(run client.WorkflowRun, update, actor, refused string
 
 func recordMaintenance(t *testing.T) {
 	s := newScenario(t, newPlant(2, 100))
+	tomorrow := time.Now().UTC().Add(24 * time.Hour)
+	s.plant.days.book(t, "a", "UTC", tomorrow.Format("2006-01-02 15:04"), 100)
 	want := map[workflows.MaintenanceJob]string{
 		workflows.JobPartitions: "dropped metrics_last_year", workflows.JobSnapshots: "unhealthy",
 		workflows.JobReconcile: "forgotten expired", workflows.JobPredictions: "3 predictions", workflows.JobCalendarFeeds: "crm: as it was", workflows.JobAuditVerify: "the audit log is off",
+		workflows.JobWeddingDays: tomorrow.Format(time.DateOnly),
 	}
 	for _, job := range workflows.MaintenanceJobs() {
 		run, err := s.c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: "recorded/" + string(job) + uuid.NewString(), TaskQueue: s.queue},

@@ -32,7 +32,8 @@ func TestReplayHistories(t *testing.T) {
 	for _, kind := range []string{
 		"autoscale-1", "autoscale-2", "scaleup-verified", "scaleup-rolledback", "scaleup-held", "scaleup-cancelled", "scaleup-superseded",
 		"scaleup-partial", "scaleup-again",
-		"scaledown-verified", "scaledown-undone", "scaledown-approved", "scaledown-rejected", "scaledown-unanswered", "maintenance-partitions", "maintenance-reconcile",
+		"scaledown-verified", "scaledown-undone", "scaledown-approved", "scaledown-rejected", "scaledown-unanswered", "maintenance-partitions", "maintenance-reconcile", "maintenance-wedding_days",
+		"weddingday-completed", "weddingday-continued", "weddingday-cancelled",
 	} {
 		assert.Contains(t, files, filepath.Join(histories, kind+".json"), "each end of each workflow is replayed")
 	}

@@ -85,6 +85,7 @@ func samples(t testing.TB) map[string]sample {
 func visit(t *testing.T, f func(t *testing.T, r route, s sample)) {
 	t.Helper()
 	all := samples(t)
+	maps.Copy(all, weddingDaySamples())
 	for _, r := range routes() {
 		if r.public {
 			continue

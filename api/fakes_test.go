@@ -455,6 +455,41 @@ func (p *platform) CancelWorkflow(ctx context.Context, id, actor, reason string)
 }
 
 // config wires the platform to all ports, with the real verifier and the real policy.
+func (p *platform) WeddingDays(ctx context.Context, q models.WeddingDayQuery) ([]models.WeddingDay, error) {
+	p.last = q
+	return []models.WeddingDay{aWeddingDay()}, p.enter(ctx, "WeddingDays")
+}
+
+func (p *platform) WeddingDay(ctx context.Context, date, region string) (models.WeddingDay, error) {
+	if date != "2027-06-12" || region != "" {
+		return models.WeddingDay{}, models.NotFound("date", date)
+	}
+	return aWeddingDay(), p.enter(ctx, "WeddingDay")
+}
+
+func aWeddingDay() models.WeddingDay {
+	return models.WeddingDay{
+		Date: "2027-06-12", Phase: models.WeddingDayOpen, Text: "open", Weddings: 1, Guests: 180, Windows: []models.TimeSpan{{From: noon, Until: noon.Add(time.Hour)}},
+		Thresholds: models.WeddingDayThresholds(), Floors: []models.DayFloor{}, Checks: []models.DayCheck{}, Notes: []models.DayNote{}, UpdatedAt: noon,
+	}
+}
+
+func (p *platform) StartWeddingDay(ctx context.Context, date, region, actor string) (models.WorkflowRun, error) {
+	p.last = []string{date, region, actor}
+	return models.WorkflowRun{WorkflowID: "wedding-day/" + date, RunID: "r"}, p.enter(ctx, "StartWeddingDay")
+}
+
+func (p *platform) CommandWeddingDay(ctx context.Context, c models.WeddingDayCommand) (models.WeddingDayAnswer, error) {
+	c.RequestID = ""
+	p.last = c
+	return models.WeddingDayAnswer{Phase: models.WeddingDayOpen, Text: "in the day's words"}, p.enter(ctx, "CommandWeddingDay")
+}
+
+func (p *platform) CancelWeddingDay(ctx context.Context, date, region, actor, reason string) error {
+	p.last = []string{date, region, actor, reason}
+	return p.enter(ctx, "CancelWeddingDay")
+}
+
 func (p *platform) config(t testing.TB) Config {
 	t.Helper()
 	verifier, err := authn.New(authn.Options{Secret: []byte(secret), Issuer: issuer, Audience: audience, Now: func() time.Time { return noon }})
@@ -467,7 +502,7 @@ func (p *platform) config(t testing.TB) Config {
 	return Config{
 		Auth:   authn.NewGate(authn.GateOptions{Tokens: verifier, Sessions: sessions, Keys: nobody{}, Revocations: nobody{}, Now: func() time.Time { return noon }}),
 		SignIn: &provider{sessions: sessions}, Accounts: p, NewKey: authn.NewServiceKey, Grants: p, Policy: policy, Audit: p, Limiter: p, Ingest: p, Catalogue: p, Weddings: p, Contacts: p, Importer: p, Feeds: p, Notifier: p, KeepContacts: true,
-		Reservations: p, Decisions: p, States: p, Evaluations: p, Previewer: p, Metrics: p, Health: p, Database: p, Predictor: p, Approver: p, Launcher: p, Payloads: p,
+		Reservations: p, Decisions: p, States: p, Evaluations: p, Previewer: p, Metrics: p, Health: p, Database: p, Predictor: p, Approver: p, Launcher: p, WeddingDays: p, DayRunner: p, Payloads: p,
 		Dashboard: fstest.MapFS{
 			"index.html":           {Data: []byte("<!doctype html><title>WedSync Scalability</title>")},
 			"assets/index-abc1.js": {Data: []byte("void 0")},

@@ -164,6 +164,20 @@ type PayloadOpener interface {
 	OpenPayloads(ctx context.Context, payloads json.RawMessage) (json.RawMessage, error)
 }
 
+// WeddingDays reads days as they stand. Rows are limited to what the scope may see.
+type WeddingDays interface {
+	WeddingDays(ctx context.Context, q models.WeddingDayQuery) ([]models.WeddingDay, error)
+	WeddingDay(ctx context.Context, date, region string) (models.WeddingDay, error)
+}
+
+// WeddingDayRunner starts, commands and cancels the workflows of dates. A day that does not
+// run is KindNotFound; what it refuses is KindInvalid with its reason.
+type WeddingDayRunner interface {
+	StartWeddingDay(ctx context.Context, date, region, actor string) (models.WorkflowRun, error)
+	CommandWeddingDay(ctx context.Context, c models.WeddingDayCommand) (models.WeddingDayAnswer, error)
+	CancelWeddingDay(ctx context.Context, date, region, actor, reason string) error
+}
+
 // Launcher starts, inspects, signals and cancels workflows.
 type Launcher interface {
 	// NudgeAutoscale wakes a service's autoscaler because a claim changed.

@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -42,7 +43,7 @@ func routes() []route {
 	guarded := func(method, path string, p models.Permission) route {
 		return route{method: method, path: base + path, permission: p}
 	}
-	return append(pages(), []route{
+	return append(slices.Concat(pages(), dayRoutes()), []route{
 		guarded(http.MethodGet, "/status", read),
 		guarded(http.MethodGet, "/metrics/realtime", monitor),
 		guarded(http.MethodPost, "/metrics", ingest),

@@ -47,6 +47,8 @@ type Config struct {
 	Predictor    Predictor
 	Approver     Approver
 	Launcher     Launcher
+	WeddingDays  WeddingDays
+	DayRunner    WeddingDayRunner
 
 	Dashboard         fs.FS  // index.html and what it loads
 	SiteURL           string // the public address; with https browsers are told to stay there
@@ -170,6 +172,7 @@ func (c Config) check() error {
 		{"Weddings", c.Weddings == nil}, {"Contacts", c.Contacts == nil}, {"Importer", c.Importer == nil}, {"Feeds", c.Feeds == nil}, {"Reservations", c.Reservations == nil}, {"Decisions", c.Decisions == nil},
 		{"States", c.States == nil}, {"Evaluations", c.Evaluations == nil}, {"Previewer", c.Previewer == nil}, {"Metrics", c.Metrics == nil}, {"Health", c.Health == nil},
 		{"Database", c.Database == nil}, {"Predictor", c.Predictor == nil}, {"Approver", c.Approver == nil}, {"Launcher", c.Launcher == nil},
+		{"WeddingDays", c.WeddingDays == nil}, {"DayRunner", c.DayRunner == nil},
 		{"Dashboard", c.Dashboard == nil}, {"Now", c.Now == nil}, {"Log", c.Log == nil},
 	} {
 		if p.nils {

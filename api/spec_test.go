@@ -101,6 +101,7 @@ func goTypes() map[string]any {
 		"models.ImportReport": models.ImportReport{}, "models.ImportFault": models.ImportFault{}, "models.ImportNote": models.ImportNote{},
 		"models.CalendarStatus": models.CalendarStatus{}, "models.FeedState": models.FeedState{}, "models.CalendarFeed": models.CalendarFeed{}, "models.WorkflowRun": models.WorkflowRun{},
 		"models.WorkflowSummary": models.WorkflowSummary{}, "models.WorkflowPage": models.WorkflowPage{}, "models.WorkflowDetail": models.WorkflowDetail{},
+		"models.WeddingDay": models.WeddingDay{}, "models.WeddingDayAnswer": models.WeddingDayAnswer{},
 	}
 }
 

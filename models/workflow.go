@@ -14,6 +14,7 @@ const (
 	WorkflowScaleUp     WorkflowKind = "scale_up"
 	WorkflowScaleDown   WorkflowKind = "scale_down"
 	WorkflowMaintenance WorkflowKind = "maintenance"
+	WorkflowWeddingDay  WorkflowKind = "wedding_day"
 )
 
 // ControlAction is a command to a service's autoscaler.

@@ -114,22 +114,22 @@ func (e Overall) Valid() bool {
 
 // Defines values for PreviewChangesMode.
 const (
-	Emergency  PreviewChangesMode = "emergency"
-	Freeze     PreviewChangesMode = "freeze"
-	Normal     PreviewChangesMode = "normal"
-	WeddingDay PreviewChangesMode = "wedding_day"
+	PreviewChangesModeEmergency  PreviewChangesMode = "emergency"
+	PreviewChangesModeFreeze     PreviewChangesMode = "freeze"
+	PreviewChangesModeNormal     PreviewChangesMode = "normal"
+	PreviewChangesModeWeddingDay PreviewChangesMode = "wedding_day"
 )
 
 // Valid indicates whether the value is a known member of the PreviewChangesMode enum.
 func (e PreviewChangesMode) Valid() bool {
 	switch e {
-	case Emergency:
+	case PreviewChangesModeEmergency:
 		return true
-	case Freeze:
+	case PreviewChangesModeFreeze:
 		return true
-	case Normal:
+	case PreviewChangesModeNormal:
 		return true
-	case WeddingDay:
+	case PreviewChangesModeWeddingDay:
 		return true
 	default:
 		return false
@@ -183,6 +183,7 @@ const (
 	Predictions   WorkflowStartJob = "predictions"
 	Reconcile     WorkflowStartJob = "reconcile"
 	Snapshots     WorkflowStartJob = "snapshots"
+	WeddingDays   WorkflowStartJob = "wedding_days"
 )
 
 // Valid indicates whether the value is a known member of the WorkflowStartJob enum.
@@ -199,6 +200,8 @@ func (e WorkflowStartJob) Valid() bool {
 	case Reconcile:
 		return true
 	case Snapshots:
+		return true
+	case WeddingDays:
 		return true
 	default:
 		return false
@@ -364,6 +367,9 @@ type Cursor = string
 // DatabaseStatus defines model for DatabaseStatus.
 type DatabaseStatus = models.DatabaseStatus
 
+// DateText A date as in 2027-06-12, in the venue's zone
+type DateText = string
+
 // Decision defines model for Decision.
 type Decision = models.Decision
 
@@ -421,6 +427,21 @@ type FieldError struct {
 
 // Flag defines model for Flag.
 type Flag = models.Flag
+
+// FloorRaise Example: {"reason":"twice the cars are here","replicas":18,"service":"api","until":"2027-06-12T22:00:00+01:00"}
+type FloorRaise struct {
+	// Reason Why, for the record
+	//
+	// Example: rehearsal for Saturday
+	Reason   Reason `json:"reason"`
+	Replicas int    `json:"replicas"`
+
+	// Service One of the nine services
+	//
+	// Example: api
+	Service *ServiceName `json:"service,omitempty"`
+	Until   time.Time    `json:"until"`
+}
 
 // Health Example: {"checkedAt":"2027-06-12T14:00:00Z","database":true,"loadPredictor":true,"overallHealth":"healthy","performanceMonitor":true,"rbacManager":true,"scalingEngine":true}
 type Health = models.Health
@@ -487,6 +508,15 @@ type OverrideRequest struct {
 	// Replicas For floor and cap only
 	Replicas *int      `json:"replicas,omitempty"`
 	Until    time.Time `json:"until"`
+}
+
+// OwnExtension Example: {"reason":"the band plays on","until":"2027-06-13T01:00:00+01:00"}
+type OwnExtension struct {
+	// Reason Why, for the record
+	//
+	// Example: rehearsal for Saturday
+	Reason Reason    `json:"reason"`
+	Until  time.Time `json:"until"`
 }
 
 // PauseRequest Example: {"reason":"the database is being moved","until":"2027-06-12T16:00:00Z"}
@@ -648,6 +678,9 @@ type Problem struct {
 //
 // Example: rehearsal for Saturday
 type Reason = string
+
+// RegionText defines model for RegionText.
+type RegionText = string
 
 // Reservation defines model for Reservation.
 type Reservation = models.Reservation
@@ -895,6 +928,48 @@ type WeddingContact = models.WeddingContact
 // WeddingContactInput Example: {"email":"anna@example.org","name":"Anna Example","phone":"+44 20 7946 0000"}
 type WeddingContactInput = models.WeddingContact
 
+// WeddingDay defines model for WeddingDay.
+type WeddingDay = models.WeddingDay
+
+// WeddingDayAnswer defines model for WeddingDayAnswer.
+type WeddingDayAnswer = models.WeddingDayAnswer
+
+// WeddingDayList defines model for WeddingDayList.
+type WeddingDayList struct {
+	Items []WeddingDay `json:"items"`
+}
+
+// WeddingDayPhase defines model for WeddingDayPhase.
+type WeddingDayPhase = models.WeddingDayPhase
+
+// WeddingDayStart Example: {"date":"2027-06-12"}
+type WeddingDayStart struct {
+	// Date A date as in 2027-06-12, in the venue's zone
+	Date   DateText    `json:"date"`
+	Region *RegionText `json:"region,omitempty"`
+}
+
+// WeddingEnd defines model for WeddingEnd.
+type WeddingEnd struct {
+	// Reason Why, for the record
+	//
+	// Example: rehearsal for Saturday
+	Reason Reason `json:"reason"`
+
+	// WeddingId Absent: all of the day
+	WeddingId *string `json:"weddingId,omitempty"`
+}
+
+// WeddingExtension defines model for WeddingExtension.
+type WeddingExtension struct {
+	// Reason Why, for the record
+	//
+	// Example: rehearsal for Saturday
+	Reason    Reason    `json:"reason"`
+	Until     time.Time `json:"until"`
+	WeddingId string    `json:"weddingId"`
+}
+
 // WeddingInput Example: {"coordinator":"user:anna","endsAt":"2027-06-12T23:30:00+01:00","guests":180,"reference":"tour-1","region":"london","startsAt":"2027-06-12T14:00:00+01:00","status":"confirmed","tier":"premium","timeZone":"Europe/London","type":"church"}
 type WeddingInput struct {
 	// Coordinator Who, as in tokens
@@ -1007,6 +1082,9 @@ type WorkflowSummary = models.WorkflowSummary
 // AccountPath defines model for AccountPath.
 type AccountPath = string
 
+// DatePath A date as in 2027-06-12, in the venue's zone
+type DatePath = DateText
+
 // IDPath defines model for IDPath.
 type IDPath = string
 
@@ -1082,6 +1160,46 @@ type GetStatusParams struct {
 
 	// IncludeScaling Add totals over all services, with what is paused, changing or short
 	IncludeScaling *bool `form:"includeScaling,omitempty" json:"includeScaling,omitempty"`
+}
+
+// ListWeddingDaysParams defines parameters for ListWeddingDays.
+type ListWeddingDaysParams struct {
+	// From First date
+	From *DateText `form:"from,omitempty" json:"from,omitempty"`
+
+	// Until Last date
+	Until *DateText `form:"until,omitempty" json:"until,omitempty"`
+	Limit *int      `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// GetWeddingDayParams defines parameters for GetWeddingDay.
+type GetWeddingDayParams struct {
+	// Region Of a workflow of one region; absent: all regions
+	Region *RegionText `form:"region,omitempty" json:"region,omitempty"`
+}
+
+// CancelWeddingDayParams defines parameters for CancelWeddingDay.
+type CancelWeddingDayParams struct {
+	// Region Of a workflow of one region; absent: all regions
+	Region *RegionText `form:"region,omitempty" json:"region,omitempty"`
+}
+
+// EndWeddingParams defines parameters for EndWedding.
+type EndWeddingParams struct {
+	// Region Of a workflow of one region; absent: all regions
+	Region *RegionText `form:"region,omitempty" json:"region,omitempty"`
+}
+
+// ExtendWeddingParams defines parameters for ExtendWedding.
+type ExtendWeddingParams struct {
+	// Region Of a workflow of one region; absent: all regions
+	Region *RegionText `form:"region,omitempty" json:"region,omitempty"`
+}
+
+// RaiseFloorParams defines parameters for RaiseFloor.
+type RaiseFloorParams struct {
+	// Region Of a workflow of one region; absent: all regions
+	Region *RegionText `form:"region,omitempty" json:"region,omitempty"`
 }
 
 // ListWeddingsParams defines parameters for ListWeddings.
@@ -1187,6 +1305,21 @@ type ResumeServiceJSONRequestBody = ResumeRequest
 // ScaleServiceJSONRequestBody defines body for ScaleService for application/json ContentType.
 type ScaleServiceJSONRequestBody = ScaleRequest
 
+// StartWeddingDayJSONRequestBody defines body for StartWeddingDay for application/json ContentType.
+type StartWeddingDayJSONRequestBody = WeddingDayStart
+
+// CancelWeddingDayJSONRequestBody defines body for CancelWeddingDay for application/json ContentType.
+type CancelWeddingDayJSONRequestBody = WorkflowCancel
+
+// EndWeddingJSONRequestBody defines body for EndWedding for application/json ContentType.
+type EndWeddingJSONRequestBody = WeddingEnd
+
+// ExtendWeddingJSONRequestBody defines body for ExtendWedding for application/json ContentType.
+type ExtendWeddingJSONRequestBody = WeddingExtension
+
+// RaiseFloorJSONRequestBody defines body for RaiseFloor for application/json ContentType.
+type RaiseFloorJSONRequestBody = FloorRaise
+
 // CreateWeddingJSONRequestBody defines body for CreateWedding for application/json ContentType.
 type CreateWeddingJSONRequestBody = WeddingInput
 
@@ -1199,8 +1332,14 @@ type CancelWeddingJSONRequestBody = WeddingCancellation
 // PutWeddingContactJSONRequestBody defines body for PutWeddingContact for application/json ContentType.
 type PutWeddingContactJSONRequestBody = WeddingContactInput
 
+// ExtendOwnWeddingJSONRequestBody defines body for ExtendOwnWedding for application/json ContentType.
+type ExtendOwnWeddingJSONRequestBody = OwnExtension
+
 // PrioritiseWeddingJSONRequestBody defines body for PrioritiseWedding for application/json ContentType.
 type PrioritiseWeddingJSONRequestBody = PriorityRequest
+
+// RaiseOwnFloorJSONRequestBody defines body for RaiseOwnFloor for application/json ContentType.
+type RaiseOwnFloorJSONRequestBody = FloorRaise
 
 // StartWorkflowJSONRequestBody defines body for StartWorkflow for application/json ContentType.
 type StartWorkflowJSONRequestBody = WorkflowStart
@@ -1318,6 +1457,27 @@ type ServerInterface interface {
 	// GetStatus All services at one time
 	// (GET /api/scalability/status)
 	GetStatus(c *gin.Context, params GetStatusParams)
+	// ListWeddingDays Wedding days as they stand, by date
+	// (GET /api/scalability/wedding-days)
+	ListWeddingDays(c *gin.Context, params ListWeddingDaysParams)
+	// StartWeddingDay Start the workflow of a date
+	// (POST /api/scalability/wedding-days)
+	StartWeddingDay(c *gin.Context)
+	// GetWeddingDay One wedding day
+	// (GET /api/scalability/wedding-days/{date})
+	GetWeddingDay(c *gin.Context, date DatePath, params GetWeddingDayParams)
+	// CancelWeddingDay Cancel the workflow of a date
+	// (POST /api/scalability/wedding-days/{date}/cancel)
+	CancelWeddingDay(c *gin.Context, date DatePath, params CancelWeddingDayParams)
+	// EndWedding End a wedding now, or all of the day
+	// (POST /api/scalability/wedding-days/{date}/end)
+	EndWedding(c *gin.Context, date DatePath, params EndWeddingParams)
+	// ExtendWedding Let a wedding last longer, by at most 12 hours
+	// (POST /api/scalability/wedding-days/{date}/extend)
+	ExtendWedding(c *gin.Context, date DatePath, params ExtendWeddingParams)
+	// RaiseFloor Raise a floor of the day, for at most 24 hours
+	// (POST /api/scalability/wedding-days/{date}/raise-floor)
+	RaiseFloor(c *gin.Context, date DatePath, params RaiseFloorParams)
 	// ListWeddings Weddings by their start, earliest first
 	// (GET /api/scalability/weddings)
 	ListWeddings(c *gin.Context, params ListWeddingsParams)
@@ -1345,9 +1505,15 @@ type ServerInterface interface {
 	// PutWeddingContact Keep a contact, encrypted
 	// (PUT /api/scalability/weddings/{id}/contact)
 	PutWeddingContact(c *gin.Context, id IDPath)
+	// ExtendOwnWedding Let a wedding last longer, on its day
+	// (POST /api/scalability/weddings/{id}/extend)
+	ExtendOwnWedding(c *gin.Context, id IDPath)
 	// PrioritiseWedding Capacity for a wedding on its day
 	// (POST /api/scalability/weddings/{id}/priority)
 	PrioritiseWedding(c *gin.Context, id IDPath)
+	// RaiseOwnFloor Raise the floor for a wedding, on its day
+	// (POST /api/scalability/weddings/{id}/raise-floor)
+	RaiseOwnFloor(c *gin.Context, id IDPath)
 	// ListWorkflows Runs, newest first
 	// (GET /api/scalability/workflows)
 	ListWorkflows(c *gin.Context, params ListWorkflowsParams)
@@ -2185,6 +2351,242 @@ func (siw *ServerInterfaceWrapper) GetStatus(c *gin.Context) {
 	siw.Handler.GetStatus(c, params)
 }
 
+// ListWeddingDays operation middleware
+func (siw *ServerInterfaceWrapper) ListWeddingDays(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListWeddingDaysParams
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", c.Request.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter from: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "until" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "until", c.Request.URL.Query(), &params.Until, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter until: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListWeddingDays(c, params)
+}
+
+// StartWeddingDay operation middleware
+func (siw *ServerInterfaceWrapper) StartWeddingDay(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.StartWeddingDay(c)
+}
+
+// GetWeddingDay operation middleware
+func (siw *ServerInterfaceWrapper) GetWeddingDay(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "date" -------------
+	var date DatePath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "date", c.Param("date"), &date, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter date: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetWeddingDayParams
+
+	// ------------- Optional query parameter "region" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "region", c.Request.URL.Query(), &params.Region, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter region: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetWeddingDay(c, date, params)
+}
+
+// CancelWeddingDay operation middleware
+func (siw *ServerInterfaceWrapper) CancelWeddingDay(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "date" -------------
+	var date DatePath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "date", c.Param("date"), &date, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter date: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CancelWeddingDayParams
+
+	// ------------- Optional query parameter "region" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "region", c.Request.URL.Query(), &params.Region, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter region: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CancelWeddingDay(c, date, params)
+}
+
+// EndWedding operation middleware
+func (siw *ServerInterfaceWrapper) EndWedding(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "date" -------------
+	var date DatePath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "date", c.Param("date"), &date, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter date: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params EndWeddingParams
+
+	// ------------- Optional query parameter "region" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "region", c.Request.URL.Query(), &params.Region, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter region: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.EndWedding(c, date, params)
+}
+
+// ExtendWedding operation middleware
+func (siw *ServerInterfaceWrapper) ExtendWedding(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "date" -------------
+	var date DatePath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "date", c.Param("date"), &date, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter date: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ExtendWeddingParams
+
+	// ------------- Optional query parameter "region" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "region", c.Request.URL.Query(), &params.Region, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter region: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ExtendWedding(c, date, params)
+}
+
+// RaiseFloor operation middleware
+func (siw *ServerInterfaceWrapper) RaiseFloor(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "date" -------------
+	var date DatePath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "date", c.Param("date"), &date, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter date: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RaiseFloorParams
+
+	// ------------- Optional query parameter "region" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "region", c.Request.URL.Query(), &params.Region, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter region: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RaiseFloor(c, date, params)
+}
+
 // ListWeddings operation middleware
 func (siw *ServerInterfaceWrapper) ListWeddings(c *gin.Context) {
 
@@ -2498,6 +2900,31 @@ func (siw *ServerInterfaceWrapper) PutWeddingContact(c *gin.Context) {
 	siw.Handler.PutWeddingContact(c, id)
 }
 
+// ExtendOwnWedding operation middleware
+func (siw *ServerInterfaceWrapper) ExtendOwnWedding(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id IDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ExtendOwnWedding(c, id)
+}
+
 // PrioritiseWedding operation middleware
 func (siw *ServerInterfaceWrapper) PrioritiseWedding(c *gin.Context) {
 
@@ -2521,6 +2948,31 @@ func (siw *ServerInterfaceWrapper) PrioritiseWedding(c *gin.Context) {
 	}
 
 	siw.Handler.PrioritiseWedding(c, id)
+}
+
+// RaiseOwnFloor operation middleware
+func (siw *ServerInterfaceWrapper) RaiseOwnFloor(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id IDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RaiseOwnFloor(c, id)
 }
 
 // ListWorkflows operation middleware
@@ -2731,6 +3183,15 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/api/scalability/calendar/feeds", wrapper.CreateCalendarFeed)
 	router.DELETE(options.BaseURL+"/api/scalability/calendar/feeds/:id", wrapper.DeleteCalendarFeed)
 	router.POST(options.BaseURL+"/api/scalability/weddings/:id/priority", wrapper.PrioritiseWedding)
+	router.POST(options.BaseURL+"/api/scalability/weddings/:id/extend", wrapper.ExtendOwnWedding)
+	router.POST(options.BaseURL+"/api/scalability/weddings/:id/raise-floor", wrapper.RaiseOwnFloor)
+	router.GET(options.BaseURL+"/api/scalability/wedding-days", wrapper.ListWeddingDays)
+	router.POST(options.BaseURL+"/api/scalability/wedding-days", wrapper.StartWeddingDay)
+	router.GET(options.BaseURL+"/api/scalability/wedding-days/:date", wrapper.GetWeddingDay)
+	router.POST(options.BaseURL+"/api/scalability/wedding-days/:date/extend", wrapper.ExtendWedding)
+	router.POST(options.BaseURL+"/api/scalability/wedding-days/:date/end", wrapper.EndWedding)
+	router.POST(options.BaseURL+"/api/scalability/wedding-days/:date/raise-floor", wrapper.RaiseFloor)
+	router.POST(options.BaseURL+"/api/scalability/wedding-days/:date/cancel", wrapper.CancelWeddingDay)
 	router.GET(options.BaseURL+"/api/scalability/reservations", wrapper.ListReservations)
 	router.POST(options.BaseURL+"/api/scalability/reservations", wrapper.CreateReservation)
 	router.DELETE(options.BaseURL+"/api/scalability/reservations/:id", wrapper.EndReservation)

@@ -56,6 +56,18 @@ var (
 	_ authn.ServiceKeys = (*store.Store)(nil)
 	_ authn.Revocations = (*store.Store)(nil)
 
+	_ activities.WeddingCalendar   = (*store.Store)(nil)
+	_ activities.DayClaims         = (*store.Store)(nil)
+	_ activities.DayUsage          = (*store.Store)(nil)
+	_ activities.WeddingDayWriter  = (*store.Store)(nil)
+	_ activities.StatesReader      = (*store.Store)(nil)
+	_ activities.GuestLoad         = (*predictor.Predictor)(nil)
+	_ activities.WeddingDayStarter = (*launch.Launcher)(nil)
+	_ activities.Nudger            = (*launch.Launcher)(nil)
+
+	_ api.WeddingDays      = (*store.Store)(nil)
+	_ api.WeddingDayRunner = (*launch.Launcher)(nil)
+
 	_ api.Grantor        = (*hotstore.Grants)(nil)
 	_ api.Auditor        = (*audit.Writer)(nil)
 	_ api.RateLimiter    = (*hotstore.Limiter)(nil)

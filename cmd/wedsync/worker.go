@@ -79,7 +79,7 @@ func (s *parts) activities() (worker.Activities, error) {
 		trail = keeper{s.trail, s.cfg.Database.URL.Reveal(), s.publicKey}
 	}
 	return worker.Activities{
-		Observer: observer,
+		Observer: observer, WeddingDay: s.dayKeeper(capacity),
 		Operator: &activities.Operator{Actuator: capacity, Measurer: capacity, Observer: observer, Now: time.Now, Poll: readinessPoll, Killed: func() bool { return s.cfg.Autoscale.KillSwitch }},
 		Recorder: s.recorder(),
 		Maintainer: &activities.Maintainer{
@@ -87,6 +87,28 @@ func (s *parts) activities() (worker.Activities, error) {
 			Decisions: s.store, Writer: s.store, Operations: s.launcher, Weddings: s.predict, Feeds: s.poller(), Trail: trail, Now: time.Now,
 		},
 	}, nil
+}
+
+// dayKeeper reads and keeps wedding days. Days start by themselves unless that is switched
+// off.
+func (s *parts) dayKeeper(capacity activities.Measurer) *activities.WeddingDayKeeper {
+	k := &activities.WeddingDayKeeper{
+		Calendar: s.store, Catalogue: s.store, Learned: s.store, Measurer: capacity, States: s.store, Usage: s.store,
+		Claims: s.store, Frozen: s.store, Days: s.store, Nudge: s.launcher, Now: time.Now,
+		Routes: func() (names []string) {
+			for _, c := range s.cfg.Monitoring.AlertChannels {
+				names = append(names, string(c))
+			}
+			return names
+		},
+	}
+	if s.cfg.Features.WeddingIntelligence {
+		k.Guests = s.predict
+	}
+	if s.cfg.Wedding.DayModeAutoEnable {
+		k.Starter = s.launcher
+	}
+	return k
 }
 
 // metricsArrive is the worker's view of the performance monitor: somebody reports.

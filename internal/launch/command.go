@@ -81,13 +81,24 @@ func (l *Launcher) start(c models.StartCommand, o *client.StartWorkflowOptions) 
 // CancelWorkflow asks an operation or a maintenance job to stop and undo what it may. An
 // autoscaler is not cancelled: it would be missed.
 func (l *Launcher) CancelWorkflow(ctx context.Context, id, actor, reason string) error {
-	const op = "launch.CancelWorkflow"
 	t, err := parseID(id)
 	if err != nil {
 		return err
 	}
 	if t.family == familyAutoscale {
 		return models.Invalid("workflowId", id, "an autoscaler is not cancelled: pause it with POST /services/"+string(t.service)+"/pause")
+	}
+	if t.family == familyWeddingDay {
+		return models.Invalid("workflowId", id, "a wedding day is cancelled with POST /wedding-days/{date}/cancel")
+	}
+	return l.cancel(ctx, id, actor, reason)
+}
+
+// cancel asks a run to stop.
+func (l *Launcher) cancel(ctx context.Context, id, actor, reason string) error {
+	const op = "launch.CancelWorkflow"
+	if _, err := parseID(id); err != nil {
+		return err
 	}
 	ctx, cancel := l.bounded(ctx)
 	defer cancel()

@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/wedsync/scalability/models"
 	"github.com/wedsync/scalability/workflows"
@@ -24,6 +25,7 @@ const (
 	familyAutoscale   family = "autoscale"
 	familyOperation   family = "scale" // ScaleUp or ScaleDown
 	familyMaintenance family = "maintenance"
+	familyWeddingDay  family = "wedding-day"
 )
 
 var idPart = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.:+-]{0,199}$`)
@@ -41,6 +43,8 @@ func parseID(id string) (target, error) {
 		}
 		t.service = name
 		return t, nil
+	case t.family == familyWeddingDay && (len(parts) == 2 || len(parts) == 3 && idPart.MatchString(parts[2])) && isDate(parts[1]):
+		return t, nil
 	case t.family == familyMaintenance && len(parts) == 2 && idPart.MatchString(parts[1]):
 		for _, job := range workflows.MaintenanceJobs() {
 			// A schedule appends the time of its run.
@@ -52,11 +56,17 @@ func parseID(id string) (target, error) {
 	return target{}, models.NotFound("workflowId", id)
 }
 
+func isDate(s string) bool {
+	_, err := time.Parse(time.DateOnly, s)
+	return err == nil
+}
+
 // kinds are the workflow types in the API's words.
 func kinds() map[string]models.WorkflowKind {
 	return map[string]models.WorkflowKind{
 		workflows.AutoscaleType: models.WorkflowAutoscale, workflows.ScaleUpType: models.WorkflowScaleUp,
 		workflows.ScaleDownType: models.WorkflowScaleDown, workflows.MaintenanceType: models.WorkflowMaintenance,
+		workflows.WeddingDayType: models.WorkflowWeddingDay,
 	}
 }
 

@@ -97,7 +97,7 @@ func visibilityQuery(f models.WorkflowFilter) (string, error) {
 		}
 	}
 	if len(types) == 0 {
-		return "", models.Invalid("kind", f.Kind, "must be one of autoscale, scale_up, scale_down, maintenance")
+		return "", models.Invalid("kind", f.Kind, "must be one of autoscale, scale_up, scale_down, maintenance, wedding_day")
 	}
 	slices.Sort(types)
 	clauses := []string{"WorkflowType IN (" + strings.Join(types, ", ") + ")"}

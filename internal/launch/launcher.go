@@ -34,6 +34,8 @@ type Options struct {
 
 	Codec converter.PayloadCodec // what Client was dialled with; nil: none
 
+	WeddingDays bool // a wedding that is booked for the week ahead starts its day
+
 	Timeout time.Duration // of one call; 0: 3 s. A command that waits for a worker gets twice
 	Log     *slog.Logger  // nil: silent
 }

@@ -189,3 +189,28 @@ func (l launches) Reject(ctx context.Context, c models.ApprovalCommand) (v model
 	})
 	return v, err
 }
+
+// StartWeddingDay starts the workflow of a date.
+func (l launches) StartWeddingDay(ctx context.Context, date, region, actor string) (r models.WorkflowRun, err error) {
+	err = l.command(ctx, actor, "start", "wedding-day/"+date+"/"+region, func(ctx context.Context) (e error) {
+		r, e = l.Launcher.StartWeddingDay(ctx, date, region, actor)
+		return e
+	})
+	return r, err
+}
+
+// CommandWeddingDay extends, ends or raises.
+func (l launches) CommandWeddingDay(ctx context.Context, c models.WeddingDayCommand) (a models.WeddingDayAnswer, err error) {
+	err = l.command(ctx, c.Actor, string(c.Action), "wedding-day/"+c.Date+"/"+c.Region, func(ctx context.Context) (e error) {
+		a, e = l.Launcher.CommandWeddingDay(ctx, c)
+		return e
+	})
+	return a, err
+}
+
+// CancelWeddingDay ends the workflow of a date.
+func (l launches) CancelWeddingDay(ctx context.Context, date, region, actor, reason string) error {
+	return l.command(ctx, actor, "cancel", "wedding-day/"+date+"/"+region, func(ctx context.Context) error {
+		return l.Launcher.CancelWeddingDay(ctx, date, region, actor, reason)
+	})
+}

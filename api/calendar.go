@@ -160,6 +160,9 @@ func (s *server) CreateReservation(c *gin.Context) {
 func (s *server) place(c *gin.Context, claim models.Reservation, most ceiling) {
 	ctx := c.Request.Context()
 	err := s.checkClaim(ctx, claim, most)
+	if err == nil && claim.Kind == models.ReservationCap {
+		err = s.mayScaleIn(c, claim.Service)
+	}
 	if err == nil {
 		err = s.Reservations.CreateReservation(ctx, claim)
 	}

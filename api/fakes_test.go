@@ -333,6 +333,67 @@ func (p *platform) OpenPayloads(ctx context.Context, in json.RawMessage) (json.R
 	return in, p.enter(ctx, "OpenPayloads")
 }
 
+// fixed is a policy that never changes.
+type fixed struct{ policy *access.Policy }
+
+func (f fixed) Policy() *access.Policy { return f.policy }
+
+func (f fixed) Fresh(context.Context) (*access.Policy, error) { return f.policy, nil }
+
+func (p *platform) FreshGrants(ctx context.Context, subject string, now time.Time) (models.Grants, error) {
+	return p.Grants(ctx, subject, now)
+}
+
+func (p *platform) Explain(ctx context.Context, q models.AccessQuestion) (models.AccessAnswer, error) {
+	return models.AccessAnswer{Subject: q.Subject, Permission: q.Permission, At: q.At, Allowed: true, Roles: []models.Role{}}, p.enter(ctx, "Explain")
+}
+
+func (p *platform) Bindings(ctx context.Context) ([]models.Binding, error) {
+	return []models.Binding{}, p.enter(ctx, "Bindings")
+}
+
+func (p *platform) GrantRole(ctx context.Context, b models.Binding) error {
+	p.last = b
+	return p.enter(ctx, "GrantRole")
+}
+
+func (p *platform) RevokeRole(ctx context.Context, _ string, _ models.Role, _ time.Time) error {
+	return p.enter(ctx, "RevokeRole")
+}
+
+func (p *platform) ProposePolicy(ctx context.Context, policy models.AccessPolicy) error {
+	p.last = policy
+	return p.enter(ctx, "ProposePolicy")
+}
+
+func (p *platform) DecidePolicy(ctx context.Context, v models.PolicyVerdict) (models.AccessPolicy, error) {
+	p.last = v
+	if v.ID == ownPolicy {
+		return models.AccessPolicy{}, &models.Error{Kind: models.KindForbidden, Field: "id", Rule: "must be decided by somebody else"}
+	}
+	return models.AccessPolicy{ID: v.ID, Status: models.PolicyApproved}, p.enter(ctx, "DecidePolicy")
+}
+
+// ownPolicy is a policy that whoever asks has proposed.
+const ownPolicy = "own"
+
+func (p *platform) AccessPolicies(ctx context.Context) ([]models.AccessPolicy, error) {
+	return []models.AccessPolicy{}, p.enter(ctx, "AccessPolicies")
+}
+
+func (p *platform) AccessPolicy(ctx context.Context, id string) (models.AccessPolicy, error) {
+	return models.AccessPolicy{ID: id, Text: strings.ReplaceAll(aPolicy, `\n`, "\n")}, p.enter(ctx, "AccessPolicy")
+}
+
+const aPolicy = `p, role:scalability_admin, *, scalability:*, any, allow\np, role:scalability_admin, *, scalability:scale_in, change_freeze, deny`
+
+func (p *platform) AuditedCalls(ctx context.Context, _, _ time.Time) ([]models.AuditedCalls, error) {
+	return []models.AuditedCalls{
+		{Roles: []models.Role{models.RoleViewer}, Permission: models.PermissionRead, Decision: models.AuditAllow, Count: 12, Subjects: 2},
+		{Roles: []models.Role{models.RoleAdmin}, Permission: models.PermissionRead, Decision: models.AuditAllow, Count: 30, Subjects: 1},
+	}, p.enter(ctx, "AuditedCalls")
+}
+
 func (p *platform) CreateServiceAccount(ctx context.Context, a models.ServiceAccount) error {
 	p.last = a
 	return p.enter(ctx, "CreateServiceAccount")
@@ -501,7 +562,7 @@ func (p *platform) config(t testing.TB) Config {
 	require.NoError(t, err)
 	return Config{
 		Auth:   authn.NewGate(authn.GateOptions{Tokens: verifier, Sessions: sessions, Keys: nobody{}, Revocations: nobody{}, Now: func() time.Time { return noon }}),
-		SignIn: &provider{sessions: sessions}, Accounts: p, NewKey: authn.NewServiceKey, Grants: p, Policy: policy, Audit: p, Limiter: p, Ingest: p, Catalogue: p, Weddings: p, Contacts: p, Importer: p, Feeds: p, Notifier: p, KeepContacts: true,
+		SignIn: &provider{sessions: sessions}, Accounts: p, NewKey: authn.NewServiceKey, Grants: p, Policies: fixed{policy}, Explainer: p, PolicyStore: p, Bindings: p, Audit: p, Limiter: p, Ingest: p, Catalogue: p, Weddings: p, Contacts: p, Importer: p, Feeds: p, Notifier: p, KeepContacts: true,
 		Reservations: p, Decisions: p, States: p, Evaluations: p, Previewer: p, Metrics: p, Health: p, Database: p, Predictor: p, Approver: p, Launcher: p, WeddingDays: p, DayRunner: p, Payloads: p,
 		Dashboard: fstest.MapFS{
 			"index.html":           {Data: []byte("<!doctype html><title>WedSync Scalability</title>")},

@@ -300,7 +300,7 @@ func (s *server) revoked(c *gin.Context) bool {
 	}
 	who := callOf(c).identity.Subject
 	grants, err := s.Grants.Grants(c.Request.Context(), who, s.now())
-	return err == nil && !s.Policy.Check(access.Request{Subject: who, Roles: grants.Roles, Permission: models.PermissionMonitor}).Allowed()
+	return err == nil && !s.Policies.Policy().Check(access.Request{Subject: who, Roles: grants.Roles, Permission: models.PermissionMonitor}).Allowed()
 }
 
 // eventWriter writes server-sent events, each with a deadline of its own.

@@ -32,6 +32,8 @@ func (s signedIn) Session(ctx context.Context, cookie string) (models.Identity, 
 	return s.Verify(ctx, cookie)
 }
 
+func (signedIn) Recheck(context.Context, models.Identity) error { return nil }
+
 func liveServer(t *testing.T, p *platform, life time.Duration) *httptest.Server {
 	t.Helper()
 	srv := httptest.NewServer(p.handler(t, func(c *Config) {

@@ -6,12 +6,15 @@ import (
 	"time"
 
 	"github.com/wedsync/scalability/models"
+	"github.com/wedsync/scalability/policies/access"
 )
 
 // Authenticator checks a bearer token, and the session of a browser.
 type Authenticator interface {
 	Verify(ctx context.Context, bearer string) (models.Identity, error)
 	Session(ctx context.Context, cookie string) (models.Identity, error)
+	// Recheck reads anew whether what an identity was shown by has been revoked.
+	Recheck(ctx context.Context, id models.Identity) error
 }
 
 // SignIn takes a browser to the OpenID Connect provider and back.
@@ -33,6 +36,37 @@ type Accounts interface {
 // Grantor reads the roles that a subject holds now.
 type Grantor interface {
 	Grants(ctx context.Context, subject string, now time.Time) (models.Grants, error)
+	// FreshGrants does not remember.
+	FreshGrants(ctx context.Context, subject string, now time.Time) (models.Grants, error)
+}
+
+// Policies hold the access policy in force.
+type Policies interface {
+	Policy() *access.Policy // as it was known a second ago
+	Fresh(ctx context.Context) (*access.Policy, error)
+}
+
+// PolicyStore keeps access policies: a change is proposed by one person and decided by
+// another.
+type PolicyStore interface {
+	ProposePolicy(ctx context.Context, p models.AccessPolicy) error
+	DecidePolicy(ctx context.Context, v models.PolicyVerdict) (models.AccessPolicy, error)
+	AccessPolicies(ctx context.Context) ([]models.AccessPolicy, error)
+	AccessPolicy(ctx context.Context, id string) (models.AccessPolicy, error)
+	// AuditedCalls counts past calls by what decided them.
+	AuditedCalls(ctx context.Context, since, until time.Time) ([]models.AuditedCalls, error)
+}
+
+// Bindings keep who holds which role.
+type Bindings interface {
+	Bindings(ctx context.Context) ([]models.Binding, error)
+	GrantRole(ctx context.Context, b models.Binding) error
+	RevokeRole(ctx context.Context, subject string, role models.Role, at time.Time) error
+}
+
+// Explainer says whether a subject may do something, and why.
+type Explainer interface {
+	Explain(ctx context.Context, q models.AccessQuestion) (models.AccessAnswer, error)
 }
 
 // Auditor commits an entry; an error means that nothing was kept and the call must

@@ -43,7 +43,7 @@ func routes() []route {
 	guarded := func(method, path string, p models.Permission) route {
 		return route{method: method, path: base + path, permission: p}
 	}
-	return append(slices.Concat(pages(), dayRoutes()), []route{
+	return slices.Concat(pages(), calendarRoutes(), dayRoutes(), accessRoutes(), []route{
 		guarded(http.MethodGet, "/status", read),
 		guarded(http.MethodGet, "/metrics/realtime", monitor),
 		guarded(http.MethodPost, "/metrics", ingest),
@@ -78,19 +78,13 @@ func routes() []route {
 		guarded(http.MethodPost, "/workflows/:id/signal", scale),
 		guarded(http.MethodPost, "/workflows/:id/cancel", scale),
 		guarded(http.MethodPost, "/payloads/decode", scale),
-		guarded(http.MethodGet, "/service-accounts", manage),
-		guarded(http.MethodPost, "/service-accounts", manage),
-		guarded(http.MethodPost, "/service-accounts/:name/keys", manage),
-		guarded(http.MethodDelete, "/service-accounts/:name/keys/:key", manage),
-		guarded(http.MethodGet, "/revocations", manage),
-		guarded(http.MethodPost, "/revocations", manage),
-	}...)
+	})
 }
 
 // pages are the public routes.
 func pages() []route {
 	public := func(path string) route { return route{method: http.MethodGet, path: path, public: true} }
-	return append(calendarRoutes(), []route{
+	return []route{
 		public(base + "/health"),
 		public(signInPath),
 		public(callbackPath),
@@ -103,7 +97,7 @@ func pages() []route {
 		public("/dashboard/scalability/*file"),
 		public("/scalability"),
 		public("/"),
-	}...)
+	}
 }
 
 // page is one file that is served as it is.

@@ -15,7 +15,6 @@ import (
 
 	"github.com/wedsync/scalability/api/gen"
 	"github.com/wedsync/scalability/models"
-	"github.com/wedsync/scalability/policies/access"
 )
 
 // Config is what the HTTP surface works with. Ports, Policy, Dashboard, Now and Log are
@@ -26,7 +25,10 @@ type Config struct {
 	Accounts     Accounts
 	NewKey       func() (key, id string, hash []byte, err error) // of a service account
 	Grants       Grantor
-	Policy       *access.Policy
+	Policies     Policies
+	Explainer    Explainer
+	PolicyStore  PolicyStore
+	Bindings     Bindings
 	Audit        Auditor
 	Limiter      RateLimiter
 	Ingest       Ingester
@@ -167,7 +169,7 @@ func (c Config) check() error {
 		name string
 		nils bool
 	}{
-		{"Auth", c.Auth == nil}, {"Grants", c.Grants == nil}, {"Policy", c.Policy == nil}, {"Audit", c.Audit == nil},
+		{"Auth", c.Auth == nil}, {"Grants", c.Grants == nil}, {"Policies", c.Policies == nil}, {"Audit", c.Audit == nil},
 		{"Limiter", c.Limiter == nil}, {"Ingest", c.Ingest == nil}, {"Catalogue", c.Catalogue == nil},
 		{"Weddings", c.Weddings == nil}, {"Contacts", c.Contacts == nil}, {"Importer", c.Importer == nil}, {"Feeds", c.Feeds == nil}, {"Reservations", c.Reservations == nil}, {"Decisions", c.Decisions == nil},
 		{"States", c.States == nil}, {"Evaluations", c.Evaluations == nil}, {"Previewer", c.Previewer == nil}, {"Metrics", c.Metrics == nil}, {"Health", c.Health == nil},

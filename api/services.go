@@ -227,7 +227,11 @@ func (s *server) OverrideService(c *gin.Context, service gen.ServicePath) {
 	}
 	claim := s.claim(c, service, req.Reason)
 	claim.Kind, claim.Replicas, claim.Until = req.Kind, valueOr(req.Replicas, 0), req.Until.UTC()
-	if err := s.checkClaim(ctx, claim, absoluteMax); err != nil {
+	err = s.checkClaim(ctx, claim, absoluteMax)
+	if err == nil && claim.Kind == models.ReservationCap {
+		err = s.mayScaleIn(c, service)
+	}
+	if err != nil {
 		s.fail(c, err)
 		return
 	}

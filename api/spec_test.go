@@ -210,8 +210,8 @@ func text[T ~string](in []T) []string {
 
 func TestAConfigurationWithAHoleIsRefusedByName(t *testing.T) {
 	c := newPlatform().config(t)
-	c.Audit, c.Policy = nil, nil
+	c.Audit, c.Policies = nil, nil
 	_, err := New(c)
 	require.ErrorContains(t, err, "Audit is missing")
-	require.ErrorContains(t, err, "Policy is missing")
+	require.ErrorContains(t, err, "Policies is missing")
 }

@@ -140,6 +140,9 @@ func (s *server) answerApproval(c *gin.Context, id, name string, tell func(conte
 	}
 	ctx, k := c.Request.Context(), callOf(c)
 	d, err := s.Decisions.Decision(ctx, id)
+	if err == nil && name == "approve" && d.Direction == models.DirectionDown {
+		err = s.mayScaleIn(c, d.Service)
+	}
 	if err != nil {
 		s.fail(c, err)
 		return

@@ -27,13 +27,16 @@ const (
 	PermissionIngest          Permission = "scalability:ingest"
 	PermissionManage          Permission = "scalability:manage" // catalogue, weddings, maintenance
 	PermissionAudit           Permission = "scalability:audit"  // read the audit trail
+	PermissionPolicy          Permission = "scalability:policy" // roles, bindings, service accounts, revocations
+	// PermissionScaleIn is needed besides scale_standard where capacity is asked to go down.
+	PermissionScaleIn Permission = "scalability:scale_in"
 )
 
 // Permissions lists every permission in fixed order.
 func Permissions() []Permission {
 	return []Permission{
 		PermissionRead, PermissionMonitor, PermissionScaleStandard,
-		PermissionWeddingPriority, PermissionIngest, PermissionManage, PermissionAudit,
+		PermissionWeddingPriority, PermissionIngest, PermissionManage, PermissionAudit, PermissionPolicy, PermissionScaleIn,
 	}
 }
 

@@ -13,6 +13,81 @@ import (
 	"github.com/wedsync/scalability/models"
 )
 
+// Defines values for AccessPolicyStatus.
+const (
+	AccessPolicyStatusApproved AccessPolicyStatus = "approved"
+	AccessPolicyStatusProposed AccessPolicyStatus = "proposed"
+	AccessPolicyStatusRejected AccessPolicyStatus = "rejected"
+)
+
+// Valid indicates whether the value is a known member of the AccessPolicyStatus enum.
+func (e AccessPolicyStatus) Valid() bool {
+	switch e {
+	case AccessPolicyStatusApproved:
+		return true
+	case AccessPolicyStatusProposed:
+		return true
+	case AccessPolicyStatusRejected:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for BindingInputRole.
+const (
+	BindingInputRoleMetricsWriter       BindingInputRole = "metrics_writer"
+	BindingInputRoleScalabilityAdmin    BindingInputRole = "scalability_admin"
+	BindingInputRoleScalabilityOperator BindingInputRole = "scalability_operator"
+	BindingInputRoleScalabilityViewer   BindingInputRole = "scalability_viewer"
+	BindingInputRoleWeddingCoordinator  BindingInputRole = "wedding_coordinator"
+)
+
+// Valid indicates whether the value is a known member of the BindingInputRole enum.
+func (e BindingInputRole) Valid() bool {
+	switch e {
+	case BindingInputRoleMetricsWriter:
+		return true
+	case BindingInputRoleScalabilityAdmin:
+		return true
+	case BindingInputRoleScalabilityOperator:
+		return true
+	case BindingInputRoleScalabilityViewer:
+		return true
+	case BindingInputRoleWeddingCoordinator:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for BindingRevocationRole.
+const (
+	BindingRevocationRoleMetricsWriter       BindingRevocationRole = "metrics_writer"
+	BindingRevocationRoleScalabilityAdmin    BindingRevocationRole = "scalability_admin"
+	BindingRevocationRoleScalabilityOperator BindingRevocationRole = "scalability_operator"
+	BindingRevocationRoleScalabilityViewer   BindingRevocationRole = "scalability_viewer"
+	BindingRevocationRoleWeddingCoordinator  BindingRevocationRole = "wedding_coordinator"
+)
+
+// Valid indicates whether the value is a known member of the BindingRevocationRole enum.
+func (e BindingRevocationRole) Valid() bool {
+	switch e {
+	case BindingRevocationRoleMetricsWriter:
+		return true
+	case BindingRevocationRoleScalabilityAdmin:
+		return true
+	case BindingRevocationRoleScalabilityOperator:
+		return true
+	case BindingRevocationRoleScalabilityViewer:
+		return true
+	case BindingRevocationRoleWeddingCoordinator:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CalendarFeedInputFormat.
 const (
 	Csv   CalendarFeedInputFormat = "csv"
@@ -28,6 +103,42 @@ func (e CalendarFeedInputFormat) Valid() bool {
 	case Ics:
 		return true
 	case Jsonl:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ChangedCallsDecision.
+const (
+	ChangedCallsDecisionAllow ChangedCallsDecision = "allow"
+	ChangedCallsDecisionDeny  ChangedCallsDecision = "deny"
+)
+
+// Valid indicates whether the value is a known member of the ChangedCallsDecision enum.
+func (e ChangedCallsDecision) Valid() bool {
+	switch e {
+	case ChangedCallsDecisionAllow:
+		return true
+	case ChangedCallsDecisionDeny:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ChangedCallsWould.
+const (
+	ChangedCallsWouldAllow ChangedCallsWould = "allow"
+	ChangedCallsWouldDeny  ChangedCallsWould = "deny"
+)
+
+// Valid indicates whether the value is a known member of the ChangedCallsWould enum.
+func (e ChangedCallsWould) Valid() bool {
+	switch e {
+	case ChangedCallsWouldAllow:
+		return true
+	case ChangedCallsWouldDeny:
 		return true
 	default:
 		return false
@@ -106,6 +217,27 @@ func (e Overall) Valid() bool {
 	case Healthy:
 		return true
 	case Unhealthy:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PolicyReviewStatus.
+const (
+	PolicyReviewStatusApproved PolicyReviewStatus = "approved"
+	PolicyReviewStatusProposed PolicyReviewStatus = "proposed"
+	PolicyReviewStatusRejected PolicyReviewStatus = "rejected"
+)
+
+// Valid indicates whether the value is a known member of the PolicyReviewStatus enum.
+func (e PolicyReviewStatus) Valid() bool {
+	switch e {
+	case PolicyReviewStatusApproved:
+		return true
+	case PolicyReviewStatusProposed:
+		return true
+	case PolicyReviewStatusRejected:
 		return true
 	default:
 		return false
@@ -274,6 +406,61 @@ func (e ListDecisionsParamsOutcome) Valid() bool {
 	}
 }
 
+// AccessAnswer defines model for AccessAnswer.
+type AccessAnswer struct {
+	Allowed      bool      `json:"allowed"`
+	At           time.Time `json:"at"`
+	ChangeFreeze bool      `json:"changeFreeze"`
+	Object       *string   `json:"object,omitempty"`
+	Permission   string    `json:"permission"`
+
+	// Policy ID of the policy, or built-in
+	Policy string   `json:"policy"`
+	Roles  []string `json:"roles"`
+
+	// Rule The rule that decided
+	Rule    string `json:"rule"`
+	Subject string `json:"subject"`
+
+	// Text The answer in a sentence
+	Text       string `json:"text"`
+	WeddingDay bool   `json:"weddingDay"`
+}
+
+// AccessPolicy defines model for AccessPolicy.
+type AccessPolicy struct {
+	DecidedAt      *time.Time         `json:"decidedAt,omitempty"`
+	DecidedBy      *string            `json:"decidedBy,omitempty"`
+	DecisionReason *string            `json:"decisionReason,omitempty"`
+	Id             string             `json:"id"`
+	ProposedAt     time.Time          `json:"proposedAt"`
+	ProposedBy     string             `json:"proposedBy"`
+	Reason         string             `json:"reason"`
+	Status         AccessPolicyStatus `json:"status"`
+	Text           string             `json:"text"`
+}
+
+// AccessPolicyStatus defines model for AccessPolicy.Status.
+type AccessPolicyStatus string
+
+// AccessPolicyInput Example: {"reason":"nobody but admins during the audit","text":"p, role:scalability_admin, *, scalability:*, any, allow"}
+type AccessPolicyInput struct {
+	// Reason Why, for the record
+	//
+	// Example: rehearsal for Saturday
+	Reason Reason `json:"reason"`
+
+	// Text Rows as docs/access.md describes them
+	Text string `json:"text"`
+}
+
+// AccessPolicyList defines model for AccessPolicyList.
+type AccessPolicyList struct {
+	// InForce The text that holds
+	InForce string         `json:"inForce"`
+	Items   []AccessPolicy `json:"items"`
+}
+
 // Approval Who has to agree before a decision is carried out
 type Approval = models.Approval
 
@@ -298,6 +485,53 @@ type ApprovalRequest struct {
 
 // ApprovalVerdict Empty while it waits
 type ApprovalVerdict = models.ApprovalVerdict
+
+// Binding defines model for Binding.
+type Binding struct {
+	CreatedAt time.Time  `json:"createdAt"`
+	CreatedBy string     `json:"createdBy"`
+	Role      string     `json:"role"`
+	Subject   string     `json:"subject"`
+	ValidFrom time.Time  `json:"validFrom"`
+	ValidTo   *time.Time `json:"validTo,omitempty"`
+}
+
+// BindingInput Example: {"reason":"on call for the season","role":"scalability_operator","subject":"user:olga","validTo":"2027-11-01T00:00:00Z"}
+type BindingInput struct {
+	// Reason Why, for the record
+	//
+	// Example: rehearsal for Saturday
+	Reason  Reason           `json:"reason"`
+	Role    BindingInputRole `json:"role"`
+	Subject string           `json:"subject"`
+
+	// ValidFrom Now when absent
+	ValidFrom *time.Time `json:"validFrom,omitempty"`
+
+	// ValidTo Until it is taken away when absent
+	ValidTo *time.Time `json:"validTo,omitempty"`
+}
+
+// BindingInputRole defines model for BindingInput.Role.
+type BindingInputRole string
+
+// BindingList defines model for BindingList.
+type BindingList struct {
+	Items []Binding `json:"items"`
+}
+
+// BindingRevocation Example: {"reason":"has left the team","role":"scalability_operator","subject":"user:olga"}
+type BindingRevocation struct {
+	// Reason Why, for the record
+	//
+	// Example: rehearsal for Saturday
+	Reason  Reason                `json:"reason"`
+	Role    BindingRevocationRole `json:"role"`
+	Subject string                `json:"subject"`
+}
+
+// BindingRevocationRole defines model for BindingRevocation.Role.
+type BindingRevocationRole string
 
 // CalendarAlarm defines model for CalendarAlarm.
 type CalendarAlarm = models.CalendarAlarm
@@ -342,6 +576,25 @@ type Candidate = models.Candidate
 
 // Cap defines model for Cap.
 type Cap = models.Cap
+
+// ChangedCalls defines model for ChangedCalls.
+type ChangedCalls struct {
+	ChangeFreeze bool                 `json:"changeFreeze"`
+	Count        int64                `json:"count"`
+	Decision     ChangedCallsDecision `json:"decision"`
+	Permission   string               `json:"permission"`
+	Roles        []string             `json:"roles"`
+	Rule         string               `json:"rule"`
+	Subjects     int64                `json:"subjects"`
+	WeddingDay   bool                 `json:"weddingDay"`
+	Would        ChangedCallsWould    `json:"would"`
+}
+
+// ChangedCallsDecision defines model for ChangedCalls.Decision.
+type ChangedCallsDecision string
+
+// ChangedCallsWould defines model for ChangedCalls.Would.
+type ChangedCallsWould string
 
 // Check defines model for Check.
 type Check = models.Check
@@ -534,6 +787,28 @@ type PauseRequest struct {
 type Payloads struct {
 	Payloads []map[string]interface{} `json:"payloads"`
 }
+
+// PolicyReview defines model for PolicyReview.
+type PolicyReview struct {
+	DecidedAt      *time.Time `json:"decidedAt,omitempty"`
+	DecidedBy      *string    `json:"decidedBy,omitempty"`
+	DecisionReason *string    `json:"decisionReason,omitempty"`
+	Id             string     `json:"id"`
+	ProposedAt     time.Time  `json:"proposedAt"`
+	ProposedBy     string     `json:"proposedBy"`
+	Reason         string     `json:"reason"`
+
+	// Replayed Those that it would answer otherwise, most frequent first
+	Replayed []ChangedCalls `json:"replayed"`
+
+	// ReplayedCalls Calls of the last 24 hours that were tried
+	ReplayedCalls int64              `json:"replayedCalls"`
+	Status        PolicyReviewStatus `json:"status"`
+	Text          string             `json:"text"`
+}
+
+// PolicyReviewStatus defines model for PolicyReview.Status.
+type PolicyReviewStatus string
 
 // Prediction defines model for Prediction.
 type Prediction = models.Prediction
@@ -1099,6 +1374,18 @@ type ServicePath = ServiceName
 // WorkflowIDPath defines model for WorkflowIDPath.
 type WorkflowIDPath = string
 
+// ExplainAccessParams defines parameters for ExplainAccess.
+type ExplainAccessParams struct {
+	Subject    string `form:"subject" json:"subject"`
+	Permission string `form:"permission" json:"permission"`
+
+	// Object `wedding/<id>` or `service/<name>` where the answer depends on it; anything else is only repeated
+	Object *string `form:"object,omitempty" json:"object,omitempty"`
+
+	// At Now when absent
+	At *time.Time `form:"at,omitempty" json:"at,omitempty"`
+}
+
 // ListDecisionsParams defines parameters for ListDecisions.
 type ListDecisionsParams struct {
 	// Limit Length of a page
@@ -1257,6 +1544,21 @@ type ListWorkflowsParams struct {
 	PageToken *string `form:"pageToken,omitempty" json:"pageToken,omitempty"`
 }
 
+// CreateBindingJSONRequestBody defines body for CreateBinding for application/json ContentType.
+type CreateBindingJSONRequestBody = BindingInput
+
+// RevokeBindingJSONRequestBody defines body for RevokeBinding for application/json ContentType.
+type RevokeBindingJSONRequestBody = BindingRevocation
+
+// ProposePolicyJSONRequestBody defines body for ProposePolicy for application/json ContentType.
+type ProposePolicyJSONRequestBody = AccessPolicyInput
+
+// ApprovePolicyJSONRequestBody defines body for ApprovePolicy for application/json ContentType.
+type ApprovePolicyJSONRequestBody = ApprovalRequest
+
+// RejectPolicyJSONRequestBody defines body for RejectPolicy for application/json ContentType.
+type RejectPolicyJSONRequestBody = ApprovalRequest
+
 // CreateCalendarFeedJSONRequestBody defines body for CreateCalendarFeed for application/json ContentType.
 type CreateCalendarFeedJSONRequestBody = CalendarFeedInput
 
@@ -1352,6 +1654,33 @@ type SignalWorkflowJSONRequestBody = WorkflowSignal
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// GetBindings Who holds which role, and held one
+	// (GET /api/scalability/access/bindings)
+	GetBindings(c *gin.Context)
+	// CreateBinding Give a role for a time
+	// (POST /api/scalability/access/bindings)
+	CreateBinding(c *gin.Context)
+	// RevokeBinding Take a role away
+	// (POST /api/scalability/access/bindings/revoke)
+	RevokeBinding(c *gin.Context)
+	// ExplainAccess May somebody do something, and why?
+	// (GET /api/scalability/access/explain)
+	ExplainAccess(c *gin.Context, params ExplainAccessParams)
+	// GetAccessPolicies The policy in force, and those that were proposed
+	// (GET /api/scalability/access/policies)
+	GetAccessPolicies(c *gin.Context)
+	// ProposePolicy Propose another policy
+	// (POST /api/scalability/access/policies)
+	ProposePolicy(c *gin.Context)
+	// GetAccessPolicy A policy, and which calls of the last 24 hours it would answer otherwise
+	// (GET /api/scalability/access/policies/{id})
+	GetAccessPolicy(c *gin.Context, id IDPath)
+	// ApprovePolicy Put a proposed policy in force
+	// (POST /api/scalability/access/policies/{id}/approve)
+	ApprovePolicy(c *gin.Context, id IDPath)
+	// RejectPolicy End a proposed policy
+	// (POST /api/scalability/access/policies/{id}/reject)
+	RejectPolicy(c *gin.Context, id IDPath)
 	// GetCalendar How well the calendar is known
 	// (GET /api/scalability/calendar)
 	GetCalendar(c *gin.Context)
@@ -1539,6 +1868,197 @@ type ServerInterfaceWrapper struct {
 }
 
 type MiddlewareFunc func(c *gin.Context)
+
+// GetBindings operation middleware
+func (siw *ServerInterfaceWrapper) GetBindings(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetBindings(c)
+}
+
+// CreateBinding operation middleware
+func (siw *ServerInterfaceWrapper) CreateBinding(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreateBinding(c)
+}
+
+// RevokeBinding operation middleware
+func (siw *ServerInterfaceWrapper) RevokeBinding(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RevokeBinding(c)
+}
+
+// ExplainAccess operation middleware
+func (siw *ServerInterfaceWrapper) ExplainAccess(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ExplainAccessParams
+
+	// ------------- Required query parameter "subject" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "subject", c.Request.URL.Query(), &params.Subject, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter subject: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Required query parameter "permission" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "permission", c.Request.URL.Query(), &params.Permission, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter permission: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "object" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "object", c.Request.URL.Query(), &params.Object, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter object: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "at" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "at", c.Request.URL.Query(), &params.At, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter at: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ExplainAccess(c, params)
+}
+
+// GetAccessPolicies operation middleware
+func (siw *ServerInterfaceWrapper) GetAccessPolicies(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetAccessPolicies(c)
+}
+
+// ProposePolicy operation middleware
+func (siw *ServerInterfaceWrapper) ProposePolicy(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ProposePolicy(c)
+}
+
+// GetAccessPolicy operation middleware
+func (siw *ServerInterfaceWrapper) GetAccessPolicy(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id IDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetAccessPolicy(c, id)
+}
+
+// ApprovePolicy operation middleware
+func (siw *ServerInterfaceWrapper) ApprovePolicy(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id IDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ApprovePolicy(c, id)
+}
+
+// RejectPolicy operation middleware
+func (siw *ServerInterfaceWrapper) RejectPolicy(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id IDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RejectPolicy(c, id)
+}
 
 // GetCalendar operation middleware
 func (siw *ServerInterfaceWrapper) GetCalendar(c *gin.Context) {
@@ -3202,6 +3722,15 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/api/scalability/workflows/:id/signal", wrapper.SignalWorkflow)
 	router.POST(options.BaseURL+"/api/scalability/workflows/:id/cancel", wrapper.CancelWorkflow)
 	router.POST(options.BaseURL+"/api/scalability/payloads/decode", wrapper.DecodePayloads)
+	router.GET(options.BaseURL+"/api/scalability/access/explain", wrapper.ExplainAccess)
+	router.GET(options.BaseURL+"/api/scalability/access/bindings", wrapper.GetBindings)
+	router.POST(options.BaseURL+"/api/scalability/access/bindings", wrapper.CreateBinding)
+	router.POST(options.BaseURL+"/api/scalability/access/bindings/revoke", wrapper.RevokeBinding)
+	router.GET(options.BaseURL+"/api/scalability/access/policies", wrapper.GetAccessPolicies)
+	router.POST(options.BaseURL+"/api/scalability/access/policies", wrapper.ProposePolicy)
+	router.GET(options.BaseURL+"/api/scalability/access/policies/:id", wrapper.GetAccessPolicy)
+	router.POST(options.BaseURL+"/api/scalability/access/policies/:id/approve", wrapper.ApprovePolicy)
+	router.POST(options.BaseURL+"/api/scalability/access/policies/:id/reject", wrapper.RejectPolicy)
 	router.GET(options.BaseURL+"/api/scalability/service-accounts", wrapper.GetServiceAccounts)
 	router.POST(options.BaseURL+"/api/scalability/service-accounts", wrapper.CreateServiceAccount)
 	router.POST(options.BaseURL+"/api/scalability/service-accounts/:name/keys", wrapper.CreateServiceKey)

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wedsync/scalability/api"
+	"github.com/wedsync/scalability/internal/accesspolicy"
 	"github.com/wedsync/scalability/internal/config"
 	"github.com/wedsync/scalability/internal/health"
 	"github.com/wedsync/scalability/internal/ingest"
@@ -43,7 +44,14 @@ Several may run side by side. "wedsync config" shows the configuration in effect
 func (s *parts) runAPI(ctx context.Context) error {
 	engine := s.ingestEngine()
 	checker := s.healthChecker(engine.Check)
-	handler, err := s.apiHandler(engine, checker) //nolint:contextcheck // what it opens ends with close, not with this context
+	policies, err := accesspolicy.New(s.store, time.Now, s.log)
+	if err != nil {
+		return err
+	}
+	if err := policies.Refresh(ctx); err != nil {
+		return err
+	}
+	handler, err := s.apiHandler(engine, checker, policies) //nolint:contextcheck // what it opens ends with close, not with this context
 	if err != nil {
 		return err
 	}
@@ -73,6 +81,7 @@ func (s *parts) runAPI(ctx context.Context) error {
 	g.Go(func() error { return s.serveTelemetry(ctx, s.store.Check) })
 	g.Go(func() error { refreshHealth(ctx, checker); return nil })
 	g.Go(func() error { return s.runAnchor(ctx) })
+	g.Go(func() error { policies.Run(ctx); return nil })
 	return g.Wait()
 }
 

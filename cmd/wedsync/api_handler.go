@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/wedsync/scalability/api"
+	"github.com/wedsync/scalability/internal/accesspolicy"
 	"github.com/wedsync/scalability/internal/authn"
 	"github.com/wedsync/scalability/internal/config"
 	"github.com/wedsync/scalability/internal/health"
@@ -14,17 +15,12 @@ import (
 	"github.com/wedsync/scalability/internal/ingest"
 	"github.com/wedsync/scalability/internal/redecide"
 	"github.com/wedsync/scalability/internal/telemetry"
-	"github.com/wedsync/scalability/policies/access"
 	"github.com/wedsync/scalability/web"
 )
 
 // apiHandler puts the HTTP surface together.
-func (s *parts) apiHandler(engine *ingest.Engine, checker *health.Checker) (http.Handler, error) {
+func (s *parts) apiHandler(engine *ingest.Engine, checker *health.Checker, policies *accesspolicy.Keeper) (http.Handler, error) {
 	gate, signIn, err := s.authentication()
-	if err != nil {
-		return nil, err
-	}
-	policy, err := access.New()
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +32,7 @@ func (s *parts) apiHandler(engine *ingest.Engine, checker *health.Checker) (http
 		s.log.Warn("SCALABILITY_RBAC_ENABLED is false: every signed-in caller may do everything")
 	}
 	surface := api.Config{
-		Auth: gate, Accounts: s.store, NewKey: authn.NewServiceKey, Grants: s.hot.CachedGrants(s.store), Policy: policy, Audit: s.audit,
+		Auth: gate, Accounts: s.store, NewKey: authn.NewServiceKey, Grants: s.hot.CachedGrants(s.store), Policies: policies, Explainer: &accesspolicy.Explainer{Records: s.store}, PolicyStore: s.store, Bindings: s.store, Audit: s.audit,
 		Limiter: s.hot.Limiter(hotstore.LimiterOptions{Replicas: 1}), Ingest: engine,
 		Catalogue: s.store, Weddings: s.store, Contacts: s.store, Importer: s.importer(), Feeds: s.store, Notifier: s.notifier(),
 		KeepContacts: s.cfg.Environment == config.Production, Reservations: s.store, Decisions: s.store, States: s.store,

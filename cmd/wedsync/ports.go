@@ -6,6 +6,7 @@ import (
 
 	"github.com/wedsync/scalability/activities"
 	"github.com/wedsync/scalability/api"
+	"github.com/wedsync/scalability/internal/accesspolicy"
 	"github.com/wedsync/scalability/internal/actuator/fleet"
 	"github.com/wedsync/scalability/internal/audit"
 	"github.com/wedsync/scalability/internal/authn"
@@ -52,6 +53,13 @@ var (
 	_ api.Authenticator = (*authn.Gate)(nil)
 	_ api.SignIn        = (*authn.SignIn)(nil)
 	_ api.Accounts      = (*store.Store)(nil)
+
+	_ api.Policies    = (*accesspolicy.Keeper)(nil)
+	_ api.Explainer   = (*accesspolicy.Explainer)(nil)
+	_ api.PolicyStore = (*store.Store)(nil)
+	_ api.Bindings    = (*store.Store)(nil)
+
+	_ accesspolicy.Records = (*store.Store)(nil)
 
 	_ authn.ServiceKeys = (*store.Store)(nil)
 	_ authn.Revocations = (*store.Store)(nil)

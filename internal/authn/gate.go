@@ -3,6 +3,7 @@ package authn
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,6 +76,36 @@ func (g *Gate) Session(ctx context.Context, cookie string) (models.Identity, err
 	return g.unlessRevoked(ctx, id, err)
 }
 
+// Recheck reads anew whether what an identity was shown by has been revoked.
+func (g *Gate) Recheck(ctx context.Context, id models.Identity) error {
+	list, err := g.o.Revocations.Revocations(ctx, g.o.Now())
+	if err != nil {
+		return models.Unavailable("authn.Recheck", err)
+	}
+	if revoked(list, id) {
+		return errRevoked()
+	}
+	if id.Kind != KindService {
+		return nil
+	}
+	k, err := g.o.Keys.ServiceKey(ctx, id.TokenID)
+	switch {
+	case models.KindOf(err) == models.KindNotFound:
+		return nil // it came with a token
+	case err != nil:
+		return models.Unavailable("authn.Recheck", err)
+	case !k.ValidAt(g.o.Now()):
+		return errRevoked()
+	}
+	return nil
+}
+
+func errRevoked() error { return refuse(ReasonRevoked, errors.New("the token was revoked")) }
+
+func revoked(list []models.Revocation, id models.Identity) bool {
+	return slices.ContainsFunc(list, func(r models.Revocation) bool { return r.Ends(id) })
+}
+
 func (g *Gate) unlessRevoked(ctx context.Context, id models.Identity, err error) (models.Identity, error) {
 	if err != nil {
 		return models.Identity{}, err
@@ -83,10 +114,8 @@ func (g *Gate) unlessRevoked(ctx context.Context, id models.Identity, err error)
 	if err != nil {
 		return models.Identity{}, models.Unavailable("authn.Verify", err)
 	}
-	for _, r := range list {
-		if r.Ends(id) {
-			return models.Identity{}, refuse(ReasonRevoked, errors.New("the token was revoked"))
-		}
+	if revoked(list, id) {
+		return models.Identity{}, errRevoked()
 	}
 	return id, nil
 }

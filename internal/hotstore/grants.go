@@ -84,6 +84,14 @@ func (g *Grants) Grants(ctx context.Context, subject string, now time.Time) (mod
 	}
 }
 
+// FreshGrants asks the database, and remembers the answer for the others.
+func (g *Grants) FreshGrants(ctx context.Context, subject string, now time.Time) (models.Grants, error) {
+	round, cancel := context.WithTimeout(ctx, grantsTimeout)
+	defer cancel()
+	h, err := g.read(round, subject, now)
+	return h.grants, err
+}
+
 // read asks the database, remembers the answer and publishes it.
 func (g *Grants) read(ctx context.Context, subject string, now time.Time) (heldGrants, error) {
 	grants, err := g.next.Grants(ctx, subject, now)

@@ -47,6 +47,7 @@ func guarded(t *testing.T) (ownerURL, appURL string) {
 	require.NoError(t, s.SaveRollups(ctx, []models.MetricRollup{rollup(noon, 1, 1)}))
 	require.NoError(t, s.GrantRole(ctx, bind("user:carla", models.RoleCoordinator)))
 	require.NoError(t, s.GrantRole(ctx, bind("user:anna", models.RoleAdmin)))
+	require.NoError(t, s.ProposePolicy(ctx, aPolicy("a1")))
 	require.NoError(t, s.CreateServiceAccount(ctx, models.ServiceAccount{Name: "collector", Description: "delivers metrics", CreatedBy: "user:anna", CreatedAt: noon}))
 	require.NoError(t, s.AddServiceKey(ctx, models.ServiceKey{ID: "k1", Account: "collector", Hash: make([]byte, 32), CreatedAt: noon, ExpiresAt: noon.Add(time.Hour)}))
 	require.NoError(t, s.Revoke(ctx, models.Revocation{ID: "v1", TokenID: "t1", Reason: "lost", CreatedAt: noon, Until: noon.Add(time.Hour)}))
@@ -97,6 +98,7 @@ func TestEachScopeReadsWhatItMay(t *testing.T) {
 		"audit_checkpoints":       {0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
 		"audit_partitions":        {0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
 		"role_bindings":           {0, 2, 0, 2, 2, 0, 1, 0, 0, 0}, // … and everybody the own ones
+		"access_policies":         {0, 1, 0, 1, 0, 0, 0, 0, 0, 0},
 		"service_accounts":        {0, 1, 0, 1, 0, 0, 0, 0, 0, 0},
 		"service_keys":            {0, 1, 0, 1, 0, 0, 0, 0, 0, 0},
 		"revocations":             {0, 1, 0, 1, 0, 0, 0, 0, 0, 0},

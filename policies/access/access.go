@@ -25,6 +25,9 @@ type Request struct {
 	Object string
 	// WeddingDay is computed on the server by OnWeddingDay, never taken from the caller.
 	WeddingDay bool
+	// ChangeFreeze says that a freeze of what the request is about holds now; computed on
+	// the server too.
+	ChangeFreeze bool
 }
 
 // Verdict is the answer with the rule that gave it. The zero value is deny.
@@ -59,11 +62,15 @@ func Roles() []models.Role {
 type Policy struct {
 	roles       []models.Role // bit i of a role set stands for roles[i]
 	permissions []models.Permission
-	verdicts    []Verdict // at index(set, permission, weddingDay)
+	verdicts    []Verdict // at index(set, permission, contexts)
+	text        string
 }
 
-// New loads the embedded policy.
-func New() (*Policy, error) { return compile(policyText) }
+// New loads the policy that is part of the program.
+func New() (*Policy, error) { return Compile(policyText) }
+
+// Text is the policy as it was written.
+func (p *Policy) Text() string { return p.text }
 
 // Check answers a request.
 func (p *Policy) Check(r Request) Verdict {
@@ -81,7 +88,7 @@ func (p *Policy) Check(r Request) Verdict {
 	if set == 0 {
 		return deny(RuleNoRole)
 	}
-	return p.verdicts[p.index(set, permission, r.WeddingDay)]
+	return p.verdicts[p.index(set, permission, contextsOf(r.WeddingDay, r.ChangeFreeze))]
 }
 
 // IsSubject says whether a name is that of a person or a service account. Roles have a
@@ -106,12 +113,28 @@ func (p *Policy) set(roles []models.Role) int {
 	return set
 }
 
-func (p *Policy) index(set, permission int, weddingDay bool) int {
-	i := (set*len(p.permissions) + permission) * 2
+// contexts are those that hold for a request, as bits.
+type contexts int
+
+const (
+	onWeddingDay contexts = 1 << iota
+	inChangeFreeze
+	allContexts
+)
+
+func contextsOf(weddingDay, changeFreeze bool) contexts {
+	var c contexts
 	if weddingDay {
-		i++
+		c |= onWeddingDay
 	}
-	return i
+	if changeFreeze {
+		c |= inChangeFreeze
+	}
+	return c
+}
+
+func (p *Policy) index(set, permission int, c contexts) int {
+	return (set*len(p.permissions)+permission)*int(allContexts) + int(c)
 }
 
 func deny(rule string) Verdict { return Verdict{Decision: models.AuditDeny, Rule: rule} }

@@ -20,14 +20,14 @@ func embedded(t testing.TB) *Policy {
 }
 
 // golden is the whole policy as people agreed on it: + allowed, d allowed on a wedding
-// day only, . denied.
+// day only, f allowed but in a change freeze, . denied.
 const golden = `
-                      read monitor scale_standard wedding_priority ingest manage audit
-scalability_admin     +    +       +              +                +      +      +
-scalability_operator  +    +       +              .                .      .      .
-scalability_viewer    +    +       .              .                .      .      .
-wedding_coordinator   +    +       .              d                .      .      .
-metrics_writer        .    .       .              .                +      .      .
+                      read monitor scale_standard wedding_priority ingest manage audit policy scale_in
+scalability_admin     +    +       +              +                +      +      +     +      f
+scalability_operator  +    +       +              .                .      .      .     .      f
+scalability_viewer    +    +       .              .                .      .      .     .      .
+wedding_coordinator   +    +       .              d                .      .      .     .      .
+metrics_writer        .    .       .              .                +      .      .     .      .
 `
 
 func TestEveryRolePermissionAndContextIsAsAgreed(t *testing.T) {
@@ -42,15 +42,18 @@ func TestEveryRolePermissionAndContextIsAsAgreed(t *testing.T) {
 		require.Contains(t, Roles(), role)
 		require.Len(t, cells[1:], len(permissions))
 		for i, cell := range cells[1:] {
-			for _, day := range []bool{false, true} {
-				name := fmt.Sprintf("%s %s day=%v", role, permissions[i], day)
+			for c := range allContexts {
+				day, freeze := c&onWeddingDay != 0, c&inChangeFreeze != 0
+				name := fmt.Sprintf("%s %s day=%v freeze=%v", role, permissions[i], day, freeze)
 				r := Request{
 					Subject: "user:anna", Roles: []models.Role{role}, Object: "GET /anything",
-					Permission: models.Permission("scalability:" + permissions[i]), WeddingDay: day,
+					Permission: models.Permission("scalability:" + permissions[i]), WeddingDay: day, ChangeFreeze: freeze,
 				}
 				want := deny(RuleNotGranted)
 				switch {
-				case cell == "+", cell == "d" && day:
+				case cell == "f" && freeze:
+					want = deny("denied to role " + string(role) + " in change_freeze")
+				case cell == "+", cell == "f", cell == "d" && day:
 					want = Verdict{Decision: models.AuditAllow, Rule: "role " + string(role)}
 				case cell == "d":
 					want = deny(RuleNeedsWeddingDay)
@@ -68,19 +71,19 @@ func TestWhatIsNotKnownIsDenied(t *testing.T) {
 		request Request
 		rule    string
 	}{
-		"nobody":                         {Request{"", admin, models.PermissionRead, "", false}, RuleNoSubject},
-		"a name without a prefix":        {Request{"anna", admin, models.PermissionRead, "", false}, RuleNoSubject},
-		"a prefix without a name":        {Request{"user:", admin, models.PermissionRead, "", false}, RuleNoSubject},
-		"a role as subject":              {Request{"role:scalability_admin", admin, models.PermissionRead, "", false}, RuleNoSubject},
-		"a set of the policy as subject": {Request{"set:1", admin, models.PermissionRead, "", false}, RuleNoSubject},
-		"a user named like a role":       {Request{"user:scalability_admin", nil, models.PermissionRead, "", false}, RuleNoRole},
-		"a user named like a role row":   {Request{"user:role:scalability_admin", nil, models.PermissionRead, "", false}, RuleNoRole},
-		"a role that is not known":       {Request{"user:anna", []models.Role{"root"}, models.PermissionRead, "", false}, RuleNoRole},
-		"a role with the policy's prefix": {Request{"user:anna", []models.Role{"role:scalability_admin"}, models.PermissionRead, "", false},
+		"nobody":                         {Request{"", admin, models.PermissionRead, "", false, false}, RuleNoSubject},
+		"a name without a prefix":        {Request{"anna", admin, models.PermissionRead, "", false, false}, RuleNoSubject},
+		"a prefix without a name":        {Request{"user:", admin, models.PermissionRead, "", false, false}, RuleNoSubject},
+		"a role as subject":              {Request{"role:scalability_admin", admin, models.PermissionRead, "", false, false}, RuleNoSubject},
+		"a set of the policy as subject": {Request{"set:1", admin, models.PermissionRead, "", false, false}, RuleNoSubject},
+		"a user named like a role":       {Request{"user:scalability_admin", nil, models.PermissionRead, "", false, false}, RuleNoRole},
+		"a user named like a role row":   {Request{"user:role:scalability_admin", nil, models.PermissionRead, "", false, false}, RuleNoRole},
+		"a role that is not known":       {Request{"user:anna", []models.Role{"root"}, models.PermissionRead, "", false, false}, RuleNoRole},
+		"a role with the policy's prefix": {Request{"user:anna", []models.Role{"role:scalability_admin"}, models.PermissionRead, "", false, false},
 			RuleNoRole},
-		"the wildcard as permission": {Request{"user:anna", admin, "scalability:*", "", false}, RuleUnknownPermission},
-		"no permission":              {Request{"user:anna", admin, "", "", false}, RuleUnknownPermission},
-		"a permission beyond":        {Request{"user:anna", admin, "scalability:reads", "", false}, RuleUnknownPermission},
+		"the wildcard as permission": {Request{"user:anna", admin, "scalability:*", "", false, false}, RuleUnknownPermission},
+		"no permission":              {Request{"user:anna", admin, "", "", false, false}, RuleUnknownPermission},
+		"a permission beyond":        {Request{"user:anna", admin, "scalability:reads", "", false, false}, RuleUnknownPermission},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) { assert.Equal(t, deny(c.rule), p.Check(c.request)) })
@@ -110,7 +113,7 @@ func TestRolesAddUp(t *testing.T) {
 }
 
 func TestADenyRuleWinsOverEveryAllow(t *testing.T) {
-	p, err := compile(policyText + "\np, role:scalability_viewer, *, scalability:scale_standard, any, deny\n" +
+	p, err := Compile(policyText + "\np, role:scalability_viewer, *, scalability:scale_standard, any, deny\n" +
 		"p, role:metrics_writer, *, scalability:*, wedding_day, deny\n")
 	require.NoError(t, err)
 	check := func(day bool, permission models.Permission, roles ...models.Role) Verdict {
@@ -122,7 +125,7 @@ func TestADenyRuleWinsOverEveryAllow(t *testing.T) {
 		check(false, models.PermissionScaleStandard, models.RoleAdmin, models.RoleViewer), "from another role")
 	assert.True(t, check(false, models.PermissionScaleStandard, models.RoleAdmin).Allowed())
 	assert.True(t, check(false, models.PermissionRead, models.RoleAdmin, models.RoleMetricsWriter).Allowed())
-	assert.Equal(t, deny("denied to role metrics_writer"),
+	assert.Equal(t, deny("denied to role metrics_writer in wedding_day"),
 		check(true, models.PermissionRead, models.RoleAdmin, models.RoleMetricsWriter), "in its context only")
 }
 

@@ -16,8 +16,9 @@ const (
 	anyPermission = "scalability:*"
 	anyObject     = "*"
 
-	condAny        = "any"
-	condWeddingDay = "wedding_day"
+	condAny          = "any"
+	condWeddingDay   = "wedding_day"
+	condChangeFreeze = "change_freeze"
 
 	effectAllow = "allow"
 	effectDeny  = "deny"
@@ -87,7 +88,7 @@ func checkRow(kind string, fields []string) string {
 		checkRole(fields[0]),
 		oneOf("object", fields[1], anyObject),
 		oneOf("permission", fields[2], append(texts(models.Permissions()), anyPermission)...),
-		oneOf("condition", fields[3], condAny, condWeddingDay),
+		oneOf("condition", fields[3], condAny, condWeddingDay, condChangeFreeze),
 		oneOf("effect", fields[4], effectAllow, effectDeny),
 	)
 }

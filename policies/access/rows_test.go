@@ -34,7 +34,7 @@ func TestPoliciesThatCasbinWouldMisreadAreRefused(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			p, err := compile(c.policy)
+			p, err := Compile(c.policy)
 			require.ErrorContains(t, err, c.fault)
 			assert.Nil(t, p)
 		})

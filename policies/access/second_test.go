@@ -52,7 +52,8 @@ func (s second) allows(r Request) bool {
 	}
 	some := false
 	for _, rule := range s.rules {
-		if !held[rule[0]] || rule[2] != string(r.Permission) && rule[2] != "scalability:*" || rule[3] == "wedding_day" && !r.WeddingDay {
+		if !held[rule[0]] || rule[2] != string(r.Permission) && rule[2] != "scalability:*" ||
+			rule[3] == "wedding_day" && !r.WeddingDay || rule[3] == "change_freeze" && !r.ChangeFreeze {
 			continue
 		}
 		if rule[4] == "deny" {
@@ -82,8 +83,8 @@ func everyRequest(check func(Request)) {
 			}
 		}
 		for _, permission := range models.Permissions() {
-			for _, day := range []bool{false, true} {
-				check(Request{Subject: "user:anna", Roles: roles, Permission: permission, WeddingDay: day})
+			for c := range 4 {
+				check(Request{Subject: "user:anna", Roles: roles, Permission: permission, WeddingDay: c&1 != 0, ChangeFreeze: c&2 != 0})
 			}
 		}
 	}
@@ -96,7 +97,7 @@ func TestBothEvaluatorsAgreeOnTheEmbeddedPolicy(t *testing.T) {
 		n++
 		assert.Equal(t, s.allows(r), p.Check(r).Allowed(), "%+v", r)
 	})
-	assert.Equal(t, 32*len(models.Permissions())*2, n)
+	assert.Equal(t, 32*len(models.Permissions())*4, n)
 }
 
 // TestEveryCompiledVerdictIsCasbins asks Casbin anew, one question at a time.
@@ -107,11 +108,8 @@ func TestEveryCompiledVerdictIsCasbins(t *testing.T) {
 	e, err := p.enforcer(r)
 	require.NoError(t, err)
 	everyRequest(func(r Request) {
-		ctx := "any"
-		if r.WeddingDay {
-			ctx = "wedding_day"
-		}
-		want, err := e.Enforce(setName(p.set(r.Roles)), "GET /some/route", string(r.Permission), ctx)
+		day, freeze := contextsOf(r.WeddingDay, r.ChangeFreeze).names()
+		want, err := e.Enforce(setName(p.set(r.Roles)), "GET /some/route", string(r.Permission), day, freeze)
 		require.NoError(t, err)
 		assert.Equal(t, want, p.Check(r).Allowed(), "%+v", r)
 	})
@@ -125,7 +123,7 @@ func drawPolicy(t *rapid.T) string {
 	lines := map[string]bool{}
 	for range rapid.IntRange(1, 12).Draw(t, "rules") {
 		lines[fmt.Sprintf("p, role:%s, *, %s, %s, %s", role.Draw(t, "role"), permission.Draw(t, "permission"),
-			rapid.SampledFrom([]string{"any", "wedding_day"}).Draw(t, "condition"),
+			rapid.SampledFrom([]string{"any", "wedding_day", "change_freeze"}).Draw(t, "condition"),
 			rapid.SampledFrom([]string{"allow", "allow", "allow", "deny"}).Draw(t, "effect"))] = true
 	}
 	for range rapid.IntRange(0, 4).Draw(t, "links") {
@@ -144,7 +142,7 @@ func drawPolicy(t *rapid.T) string {
 func TestBothEvaluatorsAgreeOnAnyPolicy(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := drawPolicy(t)
-		p, err := compile(text)
+		p, err := Compile(text)
 		require.NoError(t, err)
 		s := readSecond(text)
 		everyRequest(func(r Request) {
@@ -156,14 +154,14 @@ func TestBothEvaluatorsAgreeOnAnyPolicy(t *testing.T) {
 }
 
 func FuzzCheck(f *testing.F) {
-	f.Add("user:anna", "scalability_admin", "metrics_writer", "scalability:read", "GET /", true)
-	f.Add("role:scalability_admin", "scalability_admin", "", "scalability:*", "", false)
-	f.Add("svc:", "wedding_coordinator", "role:scalability_admin", "scalability:wedding_priority", "*", true)
+	f.Add("user:anna", "scalability_admin", "metrics_writer", "scalability:read", "GET /", true, false)
+	f.Add("role:scalability_admin", "scalability_admin", "", "scalability:*", "", false, true)
+	f.Add("svc:", "wedding_coordinator", "role:scalability_admin", "scalability:wedding_priority", "*", true, true)
 	p, err := New()
 	require.NoError(f, err)
 	s := readSecond(policyText)
-	f.Fuzz(func(t *testing.T, subject, first, other, permission, object string, day bool) {
-		r := Request{subject, []models.Role{models.Role(first), models.Role(other)}, models.Permission(permission), object, day}
+	f.Fuzz(func(t *testing.T, subject, first, other, permission, object string, day, freeze bool) {
+		r := Request{subject, []models.Role{models.Role(first), models.Role(other)}, models.Permission(permission), object, day, freeze}
 		v := p.Check(r)
 		assert.Equal(t, s.allows(r), v.Allowed())
 		assert.NotEmpty(t, v.Rule)
@@ -178,7 +176,7 @@ func FuzzPolicyIsRefusedOrUnderstood(f *testing.F) {
 		if strings.ContainsAny(text, "\"\r") {
 			return // quoting is read by encoding/csv alone
 		}
-		p, err := compile(text)
+		p, err := Compile(text)
 		if err != nil {
 			return
 		}

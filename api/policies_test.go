@@ -1,0 +1,79 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/wedsync/scalability/models"
+)
+
+func TestAnAttemptToGainMoreThanOneHasIsRefusedAndRecorded(t *testing.T) {
+	p := newPlatform()
+	h := p.handler(t)
+	for name, r := range map[string]request{
+		"a role for oneself":         {method: "POST", path: base + "/access/bindings", body: `{"subject":"user:admin","role":"scalability_operator","reason":"for myself"}`},
+		"taking one's own role":      {method: "POST", path: base + "/access/bindings/revoke", body: `{"subject":"user:admin","role":"scalability_admin","reason":"for myself"}`},
+		"a policy that gives more":   {method: "POST", path: base + "/access/policies", body: `{"text":"p, role:scalability_admin, *, scalability:*, any, allow","reason":"no freeze for me"}`},
+		"deciding on one's own idea": {method: "POST", path: base + "/access/policies/" + ownPolicy + "/approve", body: `{"reason":"my own idea"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p.reset()
+			r.as = "admin"
+			rec := send(t, h, r)
+			assert.Equal(t, http.StatusForbidden, rec.Code, rec.Body)
+			entries := p.entries()
+			require.Len(t, entries, 2, "the call, and the attempt")
+			assert.Equal(t, models.AuditAllow, entries[0].Decision)
+			assert.Equal(t, models.AuditDeny, entries[1].Decision)
+			assert.Equal(t, "privilege escalation", entries[1].Rule)
+			assert.NotEmpty(t, entries[1].Context["attempt"])
+			for _, change := range []string{"GrantRole", "RevokeRole", "ProposePolicy"} {
+				assert.NotContains(t, p.calls, change)
+			}
+		})
+	}
+}
+
+func TestAPolicyThatIsNotWholeIsRefusedWithEveryFault(t *testing.T) {
+	p := newPlatform()
+	rec := send(t, p.handler(t), request{method: "POST", path: base + "/access/policies", as: "admin",
+		body: `{"text":"p, role:nobody, *, scalability:read, any, allow\np, role:scalability_viewer, *, scalability:read, any, alow","reason":"a typo"}`})
+	assert.Equal(t, http.StatusBadRequest, rec.Code)
+	assert.Contains(t, rec.Body.String(), "role:nobody")
+	assert.Contains(t, rec.Body.String(), "alow")
+	assert.NotContains(t, p.calls, "ProposePolicy")
+}
+
+func TestAProposalShowsWhatItWouldHaveAnsweredOtherwise(t *testing.T) {
+	p := newPlatform()
+	out := get[policyReview](t, p.handler(t), request{path: base + "/access/policies/p1", as: "admin"}, http.StatusOK)
+	assert.Equal(t, int64(42), out.ReplayedCalls)
+	require.Len(t, out.Replayed, 1)
+	assert.Equal(t, int64(12), out.Replayed[0].Count, "viewers would read no more")
+	assert.Equal(t, models.AuditDeny, out.Replayed[0].Would)
+}
+
+func TestInAChangeFreezeNobodyTakesCapacityAway(t *testing.T) {
+	p := newPlatform()
+	h := p.handler(t)
+	ask := request{method: "POST", path: base + "/reservations", as: "admin",
+		body: `{"service":"api","kind":"cap","replicas":2,"until":"` + later + `","reason":"too many"}`}
+	rec := send(t, h, ask)
+	require.Equal(t, http.StatusCreated, rec.Code, rec.Body)
+	p.claims = []models.Reservation{{ID: "f1", Service: models.ServiceAPI, Kind: models.ReservationFreeze, From: noon.Add(-time.Hour), Until: noon.Add(time.Hour)}}
+	rec = send(t, h, ask)
+	assert.Equal(t, http.StatusForbidden, rec.Code)
+	assert.Contains(t, rec.Body.String(), "change_freeze")
+	entries := p.entries()
+	last := entries[len(entries)-1]
+	assert.Equal(t, string(models.PermissionScaleIn), last.Action)
+	assert.Equal(t, models.AuditDeny, last.Decision)
+	assert.Equal(t, "true", last.Context["changeFreeze"])
+	ask.body = strings.Replace(ask.body, `"kind":"cap","replicas":2`, `"kind":"floor","replicas":4`, 1)
+	assert.Equal(t, http.StatusCreated, send(t, h, ask).Code, "more capacity is nobody's harm")
+}

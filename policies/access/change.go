@@ -1,0 +1,57 @@
+package access
+
+import (
+	"slices"
+
+	"github.com/wedsync/scalability/models"
+)
+
+// Covers says whether whoever holds some roles may also do all that a role may, in every
+// context: nobody gives what they do not have. A role that is not known is covered by
+// nobody.
+func (p *Policy) Covers(holds []models.Role, role models.Role) bool {
+	mine, theirs := p.set(holds), p.set([]models.Role{role})
+	if theirs == 0 || len(p.verdicts) == 0 {
+		return false
+	}
+	for permission := range p.permissions {
+		for c := range allContexts {
+			if p.verdicts[p.index(theirs, permission, c)].Allowed() && !p.verdicts[p.index(mine, permission, c)].Allowed() {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// Exceeds lists the permissions that a policy would give to some roles and that this one
+// does not, in any context: who proposes a policy must not gain by it.
+func (p *Policy) Exceeds(now *Policy, holds []models.Role) []models.Permission {
+	var out []models.Permission
+	set := p.set(holds)
+	for i, permission := range p.permissions {
+		for c := range allContexts {
+			if p.verdicts[p.index(set, i, c)].Allowed() && !now.verdicts[now.index(set, i, c)].Allowed() {
+				out = append(out, permission)
+				break
+			}
+		}
+	}
+	return out
+}
+
+// Replay decides past calls again and lists those that would be answered otherwise, most
+// frequent first. Calls of permissions that are not known any more are left out.
+func (p *Policy) Replay(calls []models.AuditedCalls) []models.ChangedCalls {
+	out := []models.ChangedCalls{}
+	for _, c := range calls {
+		v := p.Check(Request{
+			Subject: "user:replay", Roles: c.Roles, Permission: c.Permission, WeddingDay: c.WeddingDay, ChangeFreeze: c.ChangeFreeze,
+		})
+		if v.Decision != c.Decision && v.Rule != RuleUnknownPermission {
+			out = append(out, models.ChangedCalls{AuditedCalls: c, Would: v.Decision, Rule: v.Rule})
+		}
+	}
+	slices.SortStableFunc(out, func(a, b models.ChangedCalls) int { return int(b.Count - a.Count) })
+	return out
+}

@@ -109,7 +109,7 @@ func (s *Store) AuditedCalls(ctx context.Context, since, until time.Time) ([]mod
 	}{}
 	err := s.read(ctx, "store.AuditedCalls", func(tx *gorm.DB) error {
 		return tx.Raw(`
-			SELECT roles, action AS permission, coalesce(context->>'weddingDay', '') = 'true' AS wedding_day,
+			SELECT roles::text AS roles, action AS permission, coalesce(context->>'weddingDay', '') = 'true' AS wedding_day,
 			       coalesce(context->>'changeFreeze', '') = 'true' AS freeze, decision, count(*) AS count, count(DISTINCT actor) AS subjects
 			FROM security_audit_logs
 			WHERE at >= ? AND at < ? AND action LIKE 'scalability:%'

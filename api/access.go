@@ -25,6 +25,7 @@ const (
 	ruleNoWeddings   = "weddings unavailable"
 	ruleNoLimiter    = "rate limiter unavailable"
 	ruleNoKeys       = "keys unavailable"
+	ruleRoleClaim    = "role claim mismatch"
 	ruleOwnWedding   = "coordinator of this wedding"
 	anonymous        = "anonymous"
 	auditTimeout     = 5 * time.Second
@@ -192,6 +193,10 @@ func (s *server) authorise(c *gin.Context, k *call, r route, e *models.AuditEntr
 	}
 	k.roles = grants.Roles
 	e.Roles, e.PolicyRevision = append(e.Roles, grants.Roles...), grants.Revision
+	if claimed := access.ClaimsMore(k.identity.ClaimedRole, grants.Roles); claimed != "" {
+		e.Rule = ruleRoleClaim
+		return &models.Error{Kind: models.KindForbidden, Rule: "The token claims " + string(claimed) + ", which its subject does not hold."}
+	}
 	req := access.Request{Subject: k.identity.Subject, Roles: grants.Roles, Permission: r.permission, Object: e.Object}
 	if r.permission == models.PermissionWeddingPriority && slices.Contains(grants.Roles, models.RoleCoordinator) {
 		if req.WeddingDay, err = s.onWeddingDay(c, k); err != nil {

@@ -366,11 +366,14 @@ func TestARouteThatIsNotInTheTableIsDenied(t *testing.T) {
 	assert.Equal(t, 403, send(t, s.engine(), request{path: base + "/health", as: "admin"}).Code)
 }
 
-func TestAClaimedRoleIsRecordedAndNotBelieved(t *testing.T) {
-	p := newPlatform()
-	raw := token(t, "viewer", func(c *authn.Claims) { c.Role = "scalability_admin" })
-	rec := send(t, p.handler(t), request{method: "PUT", path: base + "/services/api", body: "{}",
-		header: http.Header{"Authorization": {"Bearer " + raw}}})
-	require.Equal(t, 403, rec.Code)
-	assert.Equal(t, "scalability_admin", p.entries()[0].Context["claimedRole"])
+func TestAClaimedRoleThatIsNotHeldIsDeniedAndOneOfOthersIsRecorded(t *testing.T) {
+	for claimed, code := range map[string]int{"scalability_admin": 403, "scalability_viewer": 200, "authenticated": 200, `["x","scalability_operator"]`: 403} {
+		p := newPlatform()
+		raw := token(t, "viewer", func(c *authn.Claims) { c.Role = claimed })
+		rec := send(t, p.handler(t), request{path: base + "/services/api", header: http.Header{"Authorization": {"Bearer " + raw}}})
+		assert.Equal(t, code, rec.Code, claimed)
+		e := p.entries()[0]
+		assert.Equal(t, claimed, e.Context["claimedRole"])
+		assert.Equal(t, code == 403, e.Rule == ruleRoleClaim, claimed)
+	}
 }

@@ -2,6 +2,7 @@ package access
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/wedsync/scalability/models"
 )
@@ -22,6 +23,18 @@ func (p *Policy) Covers(holds []models.Role, role models.Role) bool {
 		}
 	}
 	return true
+}
+
+// ClaimsMore finds a role of ours in what a token claims that its subject does not hold; ""
+// for none. What other systems put into the claim is nobody's business here.
+func ClaimsMore(claimed string, holds []models.Role) models.Role {
+	words := strings.FieldsFunc(claimed, func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') })
+	for _, role := range Roles() {
+		if slices.Contains(words, string(role)) && !slices.Contains(holds, role) {
+			return role
+		}
+	}
+	return ""
 }
 
 // Exceeds lists the permissions that a policy would give to some roles and that this one

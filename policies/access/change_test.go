@@ -76,3 +76,14 @@ func TestReplayTellsWhatWouldBeAnsweredOtherwise(t *testing.T) {
 	assert.Equal(t, []models.Permission{models.PermissionScaleStandard}, next.Exceeds(now, viewer))
 	assert.Empty(t, next.Exceeds(now, []models.Role{models.RoleAdmin}))
 }
+
+func TestAClaimOfARoleThatIsNotHeldIsFound(t *testing.T) {
+	viewer := []models.Role{models.RoleViewer}
+	for claimed, want := range map[string]models.Role{
+		"": "", "authenticated": "", "scalability_viewer": "", "scalability_admin": models.RoleAdmin,
+		`["authenticated","scalability_admin"]`: models.RoleAdmin, `{"roles":["wedding_coordinator"]}`: models.RoleCoordinator,
+		"my_scalability_admin_group": "", "scalability_viewer scalability_operator": models.RoleOperator,
+	} {
+		assert.Equal(t, want, ClaimsMore(claimed, viewer), claimed)
+	}
+}

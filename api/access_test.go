@@ -45,6 +45,7 @@ func samples(t testing.TB) map[string]sample {
 		"POST /decisions/:id/approve":              {"/decisions/" + decision + "/approve", reason, 200, "Approve"},
 		"POST /decisions/:id/reject":               {"/decisions/" + decision + "/reject", reason, 200, "Reject"},
 		"POST /decisions/preview":                  {"/decisions/preview", `{"service":"api","changes":{"rps":900}}`, 200, "Preview"},
+		"GET /audit":                               {"/audit?decision=deny&actor=user:anna&action=change.*&limit=3", "", 200, "AuditEntries"},
 		"GET /savings":                             {"/savings?since=2027-06-11T00:00:00Z", "", 200, "Savings"},
 		"POST /predictions":                        {"/predictions", `{}`, 200, "Predict"},
 		"GET /services":                            {"/services", "", 200, "Services"},

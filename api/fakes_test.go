@@ -321,6 +321,11 @@ func (p *platform) Evaluations(ctx context.Context, f models.EvaluationFilter) (
 	return all[:min(len(all), f.Limit)], err
 }
 
+func (p *platform) AuditEntries(ctx context.Context, f models.AuditFilter) ([]models.AuditEntry, error) {
+	p.last = f
+	return []models.AuditEntry{{ID: "e1", At: noon, Actor: "user:anna", Decision: models.AuditAllow, Hash: []byte{1}}}, p.enter(ctx, "AuditEntries")
+}
+
 func (p *platform) Savings(ctx context.Context, since, until time.Time) (models.Savings, error) {
 	return models.Savings{Since: since, Until: until, Services: []models.ServiceSavings{{Service: models.ServiceAPI}}}, p.enter(ctx, "Savings")
 }
@@ -563,7 +568,7 @@ func (p *platform) config(t testing.TB) Config {
 	return Config{
 		Auth:   authn.NewGate(authn.GateOptions{Tokens: verifier, Sessions: sessions, Keys: nobody{}, Revocations: nobody{}, Now: func() time.Time { return noon }}),
 		SignIn: &provider{sessions: sessions}, Accounts: p, NewKey: authn.NewServiceKey, Grants: p, Policies: fixed{policy}, Explainer: p, PolicyStore: p, Bindings: p, Audit: p, Limiter: p, Ingest: p, Catalogue: p, Weddings: p, Contacts: p, Importer: p, Feeds: p, Notifier: p, KeepContacts: true,
-		Reservations: p, Decisions: p, States: p, Evaluations: p, Previewer: p, Metrics: p, Health: p, Database: p, Predictor: p, Approver: p, Launcher: p, WeddingDays: p, DayRunner: p, Payloads: p,
+		Reservations: p, Trail: p, Decisions: p, States: p, Evaluations: p, Previewer: p, Metrics: p, Health: p, Database: p, Predictor: p, Approver: p, Launcher: p, WeddingDays: p, DayRunner: p, Payloads: p,
 		Dashboard: fstest.MapFS{
 			"index.html":           {Data: []byte("<!doctype html><title>WedSync Scalability</title>")},
 			"assets/index-abc1.js": {Data: []byte("void 0")},

@@ -75,6 +75,11 @@ type Auditor interface {
 	Record(ctx context.Context, e models.AuditEntry) error
 }
 
+// AuditReader reads the trail back, newest first.
+type AuditReader interface {
+	AuditEntries(ctx context.Context, f models.AuditFilter) ([]models.AuditEntry, error)
+}
+
 // RateLimiter counts one request of a key against a limit in a sliding window.
 type RateLimiter interface {
 	Take(ctx context.Context, key string, limit int, window time.Duration) (models.Quota, error)

@@ -39,6 +39,7 @@ func routes() []route {
 		priority = models.PermissionWeddingPriority
 		ingest   = models.PermissionIngest
 		manage   = models.PermissionManage
+		trail    = models.PermissionAudit
 	)
 	guarded := func(method, path string, p models.Permission) route {
 		return route{method: method, path: base + path, permission: p}
@@ -52,6 +53,7 @@ func routes() []route {
 		guarded(http.MethodPost, "/decisions/:id/approve", scale),
 		guarded(http.MethodPost, "/decisions/:id/reject", scale),
 		guarded(http.MethodPost, "/decisions/preview", read),
+		guarded(http.MethodGet, "/audit", trail),
 		guarded(http.MethodGet, "/savings", read),
 		guarded(http.MethodPost, "/predictions", read),
 		guarded(http.MethodGet, "/services", read),

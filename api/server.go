@@ -30,6 +30,7 @@ type Config struct {
 	PolicyStore  PolicyStore
 	Bindings     Bindings
 	Audit        Auditor
+	Trail        AuditReader
 	Limiter      RateLimiter
 	Ingest       Ingester
 	Catalogue    Catalogue
@@ -169,7 +170,7 @@ func (c Config) check() error {
 		name string
 		nils bool
 	}{
-		{"Auth", c.Auth == nil}, {"Grants", c.Grants == nil}, {"Policies", c.Policies == nil}, {"Audit", c.Audit == nil},
+		{"Auth", c.Auth == nil}, {"Grants", c.Grants == nil}, {"Policies", c.Policies == nil}, {"Audit", c.Audit == nil}, {"Trail", c.Trail == nil},
 		{"Limiter", c.Limiter == nil}, {"Ingest", c.Ingest == nil}, {"Catalogue", c.Catalogue == nil},
 		{"Weddings", c.Weddings == nil}, {"Contacts", c.Contacts == nil}, {"Importer", c.Importer == nil}, {"Feeds", c.Feeds == nil}, {"Reservations", c.Reservations == nil}, {"Decisions", c.Decisions == nil},
 		{"States", c.States == nil}, {"Evaluations", c.Evaluations == nil}, {"Previewer", c.Previewer == nil}, {"Metrics", c.Metrics == nil}, {"Health", c.Health == nil},

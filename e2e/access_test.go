@@ -49,6 +49,7 @@ func routes() []route {
 		{"POST", base + "/decisions/" + nowhere + "/reject", `{"reason":"nobody waits"}`, operators, 404},
 		{"POST", base + "/decisions/preview", `{"service":"api","changes":{"rps":-1}}`, people, 400},
 		{"GET", base + "/savings", "", people, 200},
+		{"GET", base + "/audit?limit=2", "", admins, 200},
 		{"POST", base + "/predictions", `{"timeHorizonHours":24,"includeWeddingContext":true}`, people, 200},
 		{"GET", base + "/services", "", people, 200},
 		{"GET", base + "/services/api", "", people, 200},

@@ -358,6 +358,24 @@ func (e WorkflowStartKind) Valid() bool {
 	}
 }
 
+// Defines values for ListAuditEntriesParamsDecision.
+const (
+	ListAuditEntriesParamsDecisionAllow ListAuditEntriesParamsDecision = "allow"
+	ListAuditEntriesParamsDecisionDeny  ListAuditEntriesParamsDecision = "deny"
+)
+
+// Valid indicates whether the value is a known member of the ListAuditEntriesParamsDecision enum.
+func (e ListAuditEntriesParamsDecision) Valid() bool {
+	switch e {
+	case ListAuditEntriesParamsDecisionAllow:
+		return true
+	case ListAuditEntriesParamsDecisionDeny:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListDecisionsParamsOutcome.
 const (
 	Cancelled  ListDecisionsParamsOutcome = "cancelled"
@@ -485,6 +503,17 @@ type ApprovalRequest struct {
 
 // ApprovalVerdict Empty while it waits
 type ApprovalVerdict = models.ApprovalVerdict
+
+// AuditEntry One row of the audit trail
+type AuditEntry = models.AuditEntry
+
+// AuditPage defines model for AuditPage.
+type AuditPage struct {
+	Items []AuditEntry `json:"items"`
+
+	// NextCursor Absent on the last page
+	NextCursor *string `json:"nextCursor,omitempty"`
+}
 
 // Binding defines model for Binding.
 type Binding struct {
@@ -1386,6 +1415,34 @@ type ExplainAccessParams struct {
 	At *time.Time `form:"at,omitempty" json:"at,omitempty"`
 }
 
+// ListAuditEntriesParams defines parameters for ListAuditEntries.
+type ListAuditEntriesParams struct {
+	// Limit Length of a page
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `nextCursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Since At this time or later
+	Since *time.Time `form:"since,omitempty" json:"since,omitempty"`
+
+	// Until Before this time
+	Until *time.Time `form:"until,omitempty" json:"until,omitempty"`
+
+	// Actor Who, such as `user:anna`
+	Actor *string `form:"actor,omitempty" json:"actor,omitempty"`
+
+	// Action What, such as `scalability:manage`, or a beginning such as `change.*`
+	Action *string `form:"action,omitempty" json:"action,omitempty"`
+
+	// Object On what, or a beginning such as `wedding/*`
+	Object   *string                         `form:"object,omitempty" json:"object,omitempty"`
+	Decision *ListAuditEntriesParamsDecision `form:"decision,omitempty" json:"decision,omitempty"`
+}
+
+// ListAuditEntriesParamsDecision defines parameters for ListAuditEntries.
+type ListAuditEntriesParamsDecision string
+
 // ListDecisionsParams defines parameters for ListDecisions.
 type ListDecisionsParams struct {
 	// Limit Length of a page
@@ -1681,6 +1738,9 @@ type ServerInterface interface {
 	// RejectPolicy End a proposed policy
 	// (POST /api/scalability/access/policies/{id}/reject)
 	RejectPolicy(c *gin.Context, id IDPath)
+	// ListAuditEntries The audit trail, newest first
+	// (GET /api/scalability/audit)
+	ListAuditEntries(c *gin.Context, params ListAuditEntriesParams)
 	// GetCalendar How well the calendar is known
 	// (GET /api/scalability/calendar)
 	GetCalendar(c *gin.Context)
@@ -2058,6 +2118,89 @@ func (siw *ServerInterfaceWrapper) RejectPolicy(c *gin.Context) {
 	}
 
 	siw.Handler.RejectPolicy(c, id)
+}
+
+// ListAuditEntries operation middleware
+func (siw *ServerInterfaceWrapper) ListAuditEntries(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAuditEntriesParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "since" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "since", c.Request.URL.Query(), &params.Since, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter since: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "until" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "until", c.Request.URL.Query(), &params.Until, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter until: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "actor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "actor", c.Request.URL.Query(), &params.Actor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter actor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "action" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "action", c.Request.URL.Query(), &params.Action, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter action: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "object" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "object", c.Request.URL.Query(), &params.Object, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter object: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "decision" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "decision", c.Request.URL.Query(), &params.Decision, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter decision: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListAuditEntries(c, params)
 }
 
 // GetCalendar operation middleware
@@ -3679,6 +3822,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/api/scalability/decisions/:id/reject", wrapper.RejectDecision)
 	router.POST(options.BaseURL+"/api/scalability/decisions/preview", wrapper.PreviewDecision)
 	router.GET(options.BaseURL+"/api/scalability/savings", wrapper.GetSavings)
+	router.GET(options.BaseURL+"/api/scalability/audit", wrapper.ListAuditEntries)
 	router.POST(options.BaseURL+"/api/scalability/predictions", wrapper.PostPrediction)
 	router.GET(options.BaseURL+"/api/scalability/services", wrapper.ListServices)
 	router.GET(options.BaseURL+"/api/scalability/services/:service", wrapper.GetService)

@@ -21,6 +21,10 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := root().ExecuteContext(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		var code exitCode
+		if errors.As(err, &code) {
+			os.Exit(int(code))
+		}
 		fmt.Fprintln(os.Stderr, "wedsync:", err)
 		os.Exit(1)
 	}
@@ -41,7 +45,7 @@ Start with "wedsync dev": it brings everything up on this machine.`,
 	}
 	cmd.AddCommand(
 		devCommand(), apiCommand(), workerCommand(), fleetCommand(), migrateCommand(),
-		replayCommand(), demoCommand(), spikeCommand(), simulateCommand(), forecastCommand(), decisionsCommand(), weddingsCommand(), accessCommand(), tokenCommand(), configCommand(),
+		replayCommand(), demoCommand(), spikeCommand(), simulateCommand(), forecastCommand(), decisionsCommand(), weddingsCommand(), accessCommand(), auditCommand(), tokenCommand(), configCommand(),
 	)
 	return cmd
 }

@@ -78,6 +78,7 @@ var (
 
 	_ api.Grantor        = (*hotstore.Grants)(nil)
 	_ api.Auditor        = (*audit.Writer)(nil)
+	_ api.AuditReader    = (*store.Store)(nil)
 	_ api.RateLimiter    = (*hotstore.Limiter)(nil)
 	_ api.Ingester       = (*ingest.Engine)(nil)
 	_ api.Catalogue      = (*store.Store)(nil)

@@ -79,7 +79,7 @@ func (o *simulateFlags) flags(cmd *cobra.Command) {
 	f.IntVar(&o.seeds, "seeds", 1, "how many seeds, for intervals")
 	f.IntVar(&o.weeks, "weeks", 10, "how long the wedding season is, from 2 to 24 weeks")
 	f.Uint64Var(&o.seed, "seed", 0, "first seed (default: a random one, which is printed)")
-	f.StringVar(&o.out, "out", "", "folder for report.html, report.json and runs.csv")
+	f.StringVar(&o.out, "out", "", "folder for report.html, report.json, runs.csv and equal.csv")
 	f.BoolVar(&o.json, "json", false, "print one JSON object instead of a table")
 	f.Float64Var(&o.users, "fleet-users", 0, "play a season's peak with so many concurrent users over all services")
 }

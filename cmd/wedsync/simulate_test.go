@@ -54,7 +54,7 @@ func TestTheHeadlineIsOneObject(t *testing.T) {
 	}
 	assert.Contains(t, stderr, "seed 3")
 	assert.NotContains(t, stderr, "\r", "no bar where nobody watches")
-	for _, name := range []string{"report.html", "report.json", "runs.csv"} {
+	for _, name := range []string{"report.html", "report.json", "runs.csv", "equal.csv"} {
 		assert.FileExists(t, filepath.Join(out, name))
 	}
 }

@@ -39,6 +39,8 @@ type EngineOptions struct {
 	// Observe is told of every decision with its inputs. It must not keep what the
 	// observation points to.
 	Observe func(in scaling.Inputs, e models.Explanation)
+	// Took is told how long each decision took.
+	Took func(time.Duration)
 }
 
 // engine runs policies/scaling as the product does: a loop of 30 s, a probe that looks
@@ -99,6 +101,7 @@ func (e *engine) begin(s Scenario) {
 	}
 	if !e.o.NoForecast {
 		e.oracle = newForecast(e.guests)
+		e.oracle.counted = len(s.History) + s.ReportFrom/60
 	}
 }
 
@@ -112,14 +115,31 @@ func (e *engine) Desired(v View) int {
 	in := scaling.Inputs{
 		Now: v.Now, Observation: e.observe(v), Spike: spike, State: e.state, InFlight: e.op.running,
 	}
-	out, state := scaling.Decide(in)
-	e.state = state
+	out := e.decide(in)
 	e.due = v.Second + e.pace(v)
 	e.count(out)
 	if e.o.Observe != nil {
 		e.o.Observe(in, out)
 	}
 	return e.act(v, out, spike != nil)
+}
+
+func (e *engine) decide(in scaling.Inputs) models.Explanation {
+	began := time.Now()
+	out, state := scaling.Decide(in)
+	if e.o.Took != nil {
+		e.o.Took(time.Since(began))
+	}
+	e.state = state
+	return out
+}
+
+// foresight is how the predictor did, nil without one.
+func (e *engine) foresight() *Foresight {
+	if e.oracle == nil {
+		return nil
+	}
+	return e.oracle.tally.foresight()
 }
 
 // pace is the time to the next evaluation.

@@ -41,6 +41,8 @@ type forecast struct {
 	open    []guess // whose minutes are not over yet
 	calm    record  // of guesses near the level of their time
 	surge   record  // of guesses of a rise
+	counted int     // minute from which a run is reported
+	tally   tally   // of the guesses since then
 	point   models.ForecastPoint
 	floor   float64 // load without guests within the lead time
 	weekly  struct {
@@ -239,7 +241,11 @@ func (f *forecast) judge(minutes []float64, now int) {
 			had = math.Max(had, m) // a NaN stays one: nothing is judged on it
 		}
 		if had > 0 && g.p50 > 0 {
-			f.recordOf(g.surge).add(outcome{g.minute, had, g.p50, had <= g.p95})
+			o := outcome{g.minute, had, g.p50, had <= g.p95}
+			f.recordOf(g.surge).add(o)
+			if g.minute >= f.counted {
+				f.tally.add(o)
+			}
 		}
 	}
 }

@@ -75,6 +75,35 @@ func (r *record) quantile(q float64) float64 {
 	return math.Exp(math.Max(clampLow, math.Min(clampHigh, recordLow+recordStep*float64(at+1))))
 }
 
+// Foresight is how a predictor's medians and 95th percentiles of the largest load within
+// the lead time did over the reported part.
+type Foresight struct {
+	WAPE       float64 `json:"wape"`       // sum of the errors by the sum of what came
+	Coverage95 float64 `json:"coverage95"` // share at or below the 95th percentile
+	Bias       float64 `json:"bias"`       // sum of what was expected too much, or too little, by the sum of what came
+	Judged     int     `json:"judged"`     // forecasts
+}
+
+// tally adds up a Foresight.
+type tally struct {
+	off, had, expected float64
+	covered, n         int
+}
+
+func (t *tally) add(o outcome) {
+	t.off, t.had, t.expected, t.n = t.off+math.Abs(o.had-o.guess), t.had+o.had, t.expected+o.guess, t.n+1
+	if o.covered {
+		t.covered++
+	}
+}
+
+func (t *tally) foresight() *Foresight {
+	if t.n == 0 {
+		return nil
+	}
+	return &Foresight{WAPE: t.off / t.had, Coverage95: float64(t.covered) / float64(t.n), Bias: t.expected/t.had - 1, Judged: t.n}
+}
+
 // together is how far two records were off, as the sum of the errors over the sum of
 // what came, and the share that their 95th percentiles covered.
 func together(a, b *record) (wape, coverage float64) {

@@ -35,6 +35,9 @@ type Result struct {
 	// without a step, or when that is never ordered.
 	OrderedAfterSeconds *float64 `json:"orderedAfterSeconds,omitempty"`
 
+	// Forecast is how the policy's forecasts did; nil where it makes none that are judged.
+	Forecast *Foresight `json:"forecast,omitempty"`
+
 	Days        float64 `json:"days"`
 	Evaluations int     `json:"evaluations"` // decisions that were made
 	Orders      int     `json:"orders"`      // decisions that changed the spec

@@ -162,6 +162,9 @@ func (c *score) result(p *plant) Result {
 	out.Retried = p.totals.retried - c.begun.retried
 	out.Waiting = p.waiting
 	out.P999WaitSeconds = percentile(c.waits, 0.999)
+	if f, ok := c.a.(foreseeing); ok {
+		out.Forecast = f.foresight()
+	}
 	if d, ok := c.a.(accountable); ok {
 		out.Deficits, out.Evaluations = d.deficits(), d.decisions()
 	}

@@ -30,6 +30,9 @@ type accountable interface {
 	decisions() int
 }
 
+// foreseeing is a policy that forecasts.
+type foreseeing interface{ foresight() *Foresight }
+
 // View is what a policy may see at a tick.
 type View struct {
 	Now      time.Time

@@ -40,6 +40,9 @@ func sample() suite.Report {
 	}
 	r.Pictures = []suite.Picture{{Load: "wedding", Policy: suite.Engine, Target: 0.8, Replica: 50, Minutes: minutes}}
 	r.Goals = []suite.Goal{{Name: "a", Met: true, Interval: suite.Interval{Value: 0.1, Low: 0.05, High: 0.2, Seeds: 2}}, {Name: "b", Interval: suite.Interval{Seeds: 2}}}
+	r.Chosen[0].Forecast = &simulate.Foresight{WAPE: 0.123, Coverage95: 0.951, Bias: -0.042, Judged: 9}
+	r.Scalars = []suite.Scalar{{Load: "wedding", Policy: suite.Engine, CostPerDay: 321.5, ViolationsPerDay: 0.25, ViolationsReached: true, Seeds: 2}}
+	r.Decision = suite.Decisions{Count: 77, PerSecond: 200000, P50Micros: 3.5, P99Micros: 12.5}
 	r.Steps = []suite.Step{{Policy: suite.Engine, OrderedMaxSeconds: 4, Phases: 60}}
 	r.Faults = []suite.Fault{{Fault: "x", Policy: suite.HPA, Seed: 7, HarmfulRemovals: 3}, {Fault: "x", Policy: suite.HPA, Seed: 8, HarmfulRemovals: 4}}
 	return r
@@ -56,6 +59,9 @@ func TestThePageStandsAloneAndSaysWhatIsMissed(t *testing.T) {
 	assert.Contains(t, text, "0.050 – 0.200")
 	assert.Equal(t, 2, strings.Count(text, "<svg"), "a front and a day")
 	assert.NotContains(t, text, "NaN")
+	for _, figure := range []string{"<td>0.123</td><td>0.951</td><td>-0.042</td>", "≥ 321.5", "<td>0.25</td>", "99 of 100 at most 12.5 µs", "200000 a second"} {
+		assert.Contains(t, text, figure)
+	}
 	assert.Contains(t, text, "<td>7</td>", "the seeds' harm is summed")
 }
 

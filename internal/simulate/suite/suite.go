@@ -81,6 +81,8 @@ type Report struct {
 	Chosen   []Row     `json:"chosen"`
 	Steps    []Step    `json:"steps"`
 	Faults   []Fault   `json:"faults"`
+	Scalars  []Scalar  `json:"scalars"`
+	Decision Decisions `json:"decision"`
 	Pictures []Picture `json:"pictures"`
 	Notes    []string  `json:"notes"`
 }
@@ -143,8 +145,12 @@ func (s *run) seed(ctx context.Context, sources []source, seed uint64, first boo
 			}
 		}
 		if src.name == Wedding {
-			if err := s.faults(ctx, busiestDay(h.report)); err != nil {
+			day := busiestDay(h.report)
+			if err := s.faults(ctx, day); err != nil {
 				return err
+			}
+			if first {
+				s.report.Decision = timed(day)
 			}
 		}
 	}
@@ -179,6 +185,7 @@ func (s *run) contest(ctx context.Context, h halves, first bool) error {
 	s.report.Rows = append(append(s.report.Rows, rows...), chosen...)
 	s.report.Chosen = append(s.report.Chosen, chosen...)
 	s.figures.load(h.report.Name, h.report.Seed, rows, chosen)
+	s.scalars(h.report.Name, h.report.Seed, rows)
 	if !first {
 		return nil
 	}

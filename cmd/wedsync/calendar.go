@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/wedsync/scalability/activities"
@@ -102,8 +103,39 @@ const (
 	nearAfter = 12 * time.Hour
 )
 
-// CalendarChanged wakes each autoscaler once, however many weddings changed.
+// CalendarChanged wakes each autoscaler once, however many weddings changed, and tells the
+// days of the week ahead.
 func (n calendarNotifier) CalendarChanged(ctx context.Context, changes []models.CalendarChange) error {
+	return errors.Join(n.wakeAutoscalers(ctx, changes), n.tellDays(ctx, changes))
+}
+
+// daysAhead is how far ahead a date's workflow may run.
+const daysAhead = 9 * 24 * time.Hour
+
+// tellDays tells each date once of each kind of change: it reads the calendar anyway.
+func (n calendarNotifier) tellDays(ctx context.Context, changes []models.CalendarChange) error {
+	now := n.now()
+	near := func(w models.Wedding) bool {
+		return w.ID != "" && w.StartsAt.Before(now.Add(daysAhead)) && w.EndsAt.After(now.Add(-nearAfter))
+	}
+	told := map[string]bool{}
+	var errs []error
+	for _, c := range changes {
+		key := strings.Join([]string{string(c.Kind), c.Before.WeddingDate, c.Before.Region, c.After.WeddingDate, c.After.Region}, "/")
+		if told[key] || !near(c.Before) && !near(c.After) {
+			continue
+		}
+		told[key] = true
+		before := &c.Before
+		if before.ID == "" {
+			before = nil
+		}
+		errs = append(errs, n.launcher.WeddingChanged(ctx, before, c.After, "the calendar"))
+	}
+	return errors.Join(errs...)
+}
+
+func (n calendarNotifier) wakeAutoscalers(ctx context.Context, changes []models.CalendarChange) error {
 	now := n.now()
 	near := ""
 	for _, c := range changes {

@@ -75,6 +75,7 @@ type dev struct {
 	out      io.Writer
 	demo     bool
 	anyPorts bool
+	extra    []string // of the children's environment, over what the user set
 
 	ports      map[string]int
 	secret     string
@@ -282,5 +283,5 @@ func (d *dev) env(more ...string) []string {
 	if os.Getenv("DATABASE_MAX_CONNECTIONS") == "" {
 		env = append(env, "DATABASE_MAX_CONNECTIONS=40") // of the 200 that the private Postgres allows
 	}
-	return append(env, own...)
+	return append(append(env, own...), d.extra...)
 }

@@ -230,5 +230,6 @@ It needs a running wedsync dev, or a file with a token that may create weddings.
 	cmd.Flags().DurationVar(&day, "day", 20*time.Minute, "how long a day takes, from 1m to 24h")
 	cmd.Flags().Uint64Var(&seed, "seed", 1, "seed of the load and the weddings")
 	cmd.Flags().StringVar(&tokenFile, "token-file", "", "file with a token that may create weddings (default: the running wedsync dev's)")
+	cmd.AddCommand(saturdayCommand())
 	return cmd
 }

@@ -147,6 +147,7 @@ func newCodedFixture(t *testing.T, withWorker bool, codec converter.PayloadCodec
 		w := worker.New(c, f.queue, worker.Options{})
 		for name, stub := range map[string]any{
 			workflows.AutoscaleType: stubAutoscale, workflows.ScaleUpType: stubOperation, workflows.MaintenanceType: stubMaintenance,
+			workflows.WeddingDayType: stubWeddingDay,
 		} {
 			w.RegisterWorkflowWithOptions(stub, workflow.RegisterOptions{Name: name})
 		}

@@ -125,7 +125,7 @@ func twin(ctx context.Context, file devstack.DevFile, name models.ServiceName, s
 	seconds := func(s float64) int { return max(1, int(s/speed+0.5)) }
 	var svc models.Service
 	path := file.API + "/api/scalability/services/" + string(name)
-	if err := speak(ctx, http.MethodGet, path, file.Tokens.Admin, nil, &svc); err != nil {
+	if err := speak(ctx, call{http.MethodGet, path, file.Tokens.Admin, nil}, &svc); err != nil {
 		return err
 	}
 	svc.Tier, svc.CapacityRPS, svc.MinReplicas, svc.MaxReplicas, svc.AbsoluteMaxReplicas = models.TierStandard, 100, 3, 80, 100
@@ -134,33 +134,39 @@ func twin(ctx context.Context, file devstack.DevFile, name models.ServiceName, s
 	p.HoldAfterUpSeconds, p.DownStabilisationSeconds, p.DownPeriodSeconds, p.PanicSeconds = seconds(600), seconds(300), 1, 1
 	p.ReadyDeadlineSeconds, p.SoakSeconds, p.MeasurementIntervalSeconds, p.Measurements, p.MinimumRequests, p.OperationDeadlineSeconds = 20, 0, 1, 2, 20, 60
 	svc.Policy = p
-	if err := speak(ctx, http.MethodPut, path, file.Tokens.Admin, svc, nil); err != nil {
+	if err := speak(ctx, call{http.MethodPut, path, file.Tokens.Admin, svc}, nil); err != nil {
 		return err
 	}
-	return speak(ctx, http.MethodPost, file.Fleet+"/services/"+string(name)+"/configure", "", map[string]any{
+	return speak(ctx, call{http.MethodPost, file.Fleet + "/services/" + string(name) + "/configure", "", map[string]any{
 		"capacityRps": 100, "startupP50Seconds": 90 / speed, "startupP95Seconds": 150 / speed, "connectionsPerReplica": 1, "baseLatencyMs": 40, "queuePerReplica": 200,
-	}, nil)
+	}}, nil)
 }
 
-// speak sends one JSON call.
-func speak(ctx context.Context, method, url, token string, in, out any) error {
+// call is one JSON call; nil sends no body.
+type call struct {
+	method, url, token string
+	in                 any
+}
+
+// speak sends a call and decodes the answer into out, when it is not nil.
+func speak(ctx context.Context, c call, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	var body io.Reader
-	if in != nil {
-		raw, err := json.Marshal(in)
+	if c.in != nil {
+		raw, err := json.Marshal(c.in)
 		if err != nil {
 			return err
 		}
 		body = strings.NewReader(string(raw))
 	}
-	req, err := http.NewRequestWithContext(ctx, method, url, body)
+	req, err := http.NewRequestWithContext(ctx, c.method, c.url, body)
 	if err != nil {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
@@ -172,7 +178,7 @@ func speak(ctx context.Context, method, url, token string, in, out any) error {
 		return err
 	}
 	if res.StatusCode/100 != 2 {
-		return fmt.Errorf("%s %s: %s: %.200s", method, url, res.Status, raw)
+		return fmt.Errorf("%s %s: %s: %.200s", c.method, c.url, res.Status, raw)
 	}
 	if out == nil {
 		return nil

@@ -20,7 +20,7 @@ func (s *Store) ProposePolicy(ctx context.Context, p models.AccessPolicy) error 
 		return models.Invalid("text", len(p.Text), "must be at most 65536 bytes")
 	}
 	p.Status = models.PolicyProposed
-	return s.write(ctx, op, func(tx *gorm.DB) error { return tx.Create(&p).Error })
+	return s.change(ctx, op, "policy/"+p.ID, func(tx *gorm.DB) error { return tx.Create(&p).Error })
 }
 
 // DecidePolicy approves or rejects a proposed policy. One that was decided already is a
@@ -28,7 +28,7 @@ func (s *Store) ProposePolicy(ctx context.Context, p models.AccessPolicy) error 
 func (s *Store) DecidePolicy(ctx context.Context, v models.PolicyVerdict) (models.AccessPolicy, error) {
 	const op = "store.DecidePolicy"
 	var p models.AccessPolicy
-	err := s.write(ctx, op, func(tx *gorm.DB) error {
+	err := s.change(ctx, op, "policy/"+v.ID, func(tx *gorm.DB) error {
 		if err := take(tx, &p, "id", v.ID); err != nil {
 			return err
 		}

@@ -46,7 +46,7 @@ func table() []rule {
 		{"internal/launch", append([]string{"workflows", "activities"}, adapter...), sdk, "the Temporal client speaks the names of workflows/contract.go and the types of the ports it serves"},
 		{"internal/actuator/fleet", adapter, anything, "an adapter knows no other adapter"},
 		{"internal/actuator/actuatortest", adapter, anything, "one conformance suite for all actuators"},
-		{"internal/simulate", append([]string{"internal/simulate"}, adapter...), []string{"gonum.org/v1/gonum", "golang.org/x/sync"}, "the benchmark decides with the real policies, and touches nothing outside"},
+		{"internal/simulate", append([]string{"internal/simulate", "internal/forecast"}, adapter...), []string{"gonum.org/v1/gonum", "golang.org/x/sync"}, "the benchmark decides with the real policies and on the real forecasts, and touches nothing outside"},
 		{"internal/forecast", append([]string{"internal/forecast"}, adapter...), []string{"gonum.org/v1/gonum", "golang.org/x/sync"}, "forecasts are numbers from numbers: they touch nothing outside but the files that an evaluation names"},
 		{"internal/predictor", append([]string{"internal/forecast"}, adapter...), []string{"gonum.org/v1/gonum", "golang.org/x/sync", "github.com/google/uuid", "github.com/rickar/cal/v2"}, "it serves the numbers of internal/forecast, which touch nothing, and knows no adapter"},
 		{"internal/devstack/devstacktest", []string{"internal/devstack"}, anything, "real servers for tests, kept out of the binary"},

@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/wedsync/scalability/internal/forecast/minute"
 	"github.com/wedsync/scalability/models"
 	"github.com/wedsync/scalability/policies/scaling"
 )
@@ -54,9 +55,9 @@ type engine struct {
 	due     int // second of the next evaluation
 	op      operation
 	sight   sight
-	ids     []string  // of the calendar's windows
-	guests  *guests   // nil without a calendar
-	oracle  *forecast // nil without a predictor
+	ids     []string           // of the calendar's windows
+	guests  *guests            // nil without a calendar
+	oracle  *minute.Forecaster // nil without a predictor
 
 	deficit bool // the last decision had one
 	begun   int
@@ -100,8 +101,8 @@ func (e *engine) begin(s Scenario) {
 		e.guests = newGuests(s.Start)
 	}
 	if !e.o.NoForecast {
-		e.oracle = newForecast(e.guests)
-		e.oracle.counted = len(s.History) + s.ReportFrom/60
+		e.oracle = minute.New(e.events())
+		e.oracle.JudgeFrom(len(s.History) + s.ReportFrom/60)
 	}
 }
 
@@ -135,11 +136,19 @@ func (e *engine) decide(in scaling.Inputs) models.Explanation {
 }
 
 // foresight is how the predictor did, nil without one.
-func (e *engine) foresight() *Foresight {
+func (e *engine) foresight() *minute.Foresight {
 	if e.oracle == nil {
 		return nil
 	}
-	return e.oracle.tally.foresight()
+	return e.oracle.Foresight()
+}
+
+// events is what the calendar's guests bring; nil without a calendar.
+func (e *engine) events() minute.Events {
+	if e.guests == nil {
+		return nil
+	}
+	return e.guests.at
 }
 
 // pace is the time to the next evaluation.

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
+	"github.com/wedsync/scalability/internal/forecast/minute"
 	"github.com/wedsync/scalability/policies/scaling"
 )
 
@@ -27,9 +27,9 @@ func hump(minute float64) float64 {
 // seasonOf is weeks of minutes with a daily rhythm and weddings on each Saturday.
 func seasonOf(weeks int, begin time.Time) (minutes []float64, calendar []Window) {
 	rng := rand.New(rand.NewPCG(3, 4))
-	minutes = make([]float64, weeks*weekMinutes)
+	minutes = make([]float64, weeks*7*1440)
 	for i := range minutes {
-		minutes[i] = 300 + 100*math.Sin(2*math.Pi*float64(i%dayMinutes)/dayMinutes)
+		minutes[i] = 300 + 100*math.Sin(2*math.Pi*float64(i%1440)/1440)
 	}
 	for d := range weeks * 7 {
 		day := begin.Add(time.Duration(d) * 24 * time.Hour)
@@ -87,91 +87,18 @@ func TestAForecastEarnsItsTrust(t *testing.T) {
 	v := View{Now: now, Calendar: calendar, Metrics: newMetrics(minutes, 0)}
 	g := newGuests(now)
 	g.learn(v)
-	f := newForecast(g)
-	p := f.at(v, scaling.Lead(testService()))
+	f := minute.New(g.at)
+	p := f.Next(minutes, scaling.Lead(testService()), now)
 	assert.True(t, p.Trusted, p.Reason)
 	assert.InDelta(t, 300, p.P50, 20)
 	assert.True(t, p.P50 <= p.P95 && p.P95 <= p.P99)
 	assert.Less(t, *p.WAPE7Days, 0.1)
 	assert.InDelta(t, 56, *p.HistoryDays, 0.01)
-	usual, ok := f.usual()
+	usual, ok := f.Usual()
 	assert.True(t, ok)
 	assert.InDelta(t, 325, usual, 5)
 
-	p = newForecast(nil).at(View{Now: now, Metrics: newMetrics(minutes[:dayMinutes/2], 0)}, scaling.Lead(testService()))
+	p = minute.New(nil).Next(minutes[:720], scaling.Lead(testService()), now)
 	assert.False(t, p.Trusted)
 	assert.Contains(t, p.Reason, "a day of history")
-}
-
-func TestAForecastThatIsWrongIsNotTrusted(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 1))
-	minutes := make([]float64, 20*dayMinutes)
-	level := 100.0
-	for i := range minutes {
-		if i%37 == 0 {
-			level = math.Exp(4 + 2*rng.NormFloat64())
-		}
-		minutes[i] = level
-	}
-	p := newForecast(nil).at(View{Now: noon, Metrics: newMetrics(minutes, 0)}, 150*time.Second)
-	assert.Greater(t, *p.WAPE7Days, 0.35, "the decision does not trust it")
-}
-
-func TestASurgeIsExpectedInItsTimeAndNotWaitedFor(t *testing.T) {
-	// On two days of three the load is four times as high for ten minutes from noon on.
-	minutes := make([]float64, 21*dayMinutes)
-	surge := func(i int) bool { return i%dayMinutes >= 720 && i%dayMinutes < 730 }
-	for i := range minutes {
-		minutes[i] = 100
-		if surge(i) && i/dayMinutes%3 != 2 {
-			minutes[i] = 400
-		}
-	}
-	last := 20 * dayMinutes // a day without
-	f := newForecast(nil)
-	ahead := func(now int) float64 { return f.at(View{Metrics: newMetrics(minutes[:now], 0)}, 2*time.Minute).P50 }
-	assert.InDelta(t, 100, ahead(last+700), 1e-6)
-	assert.InDelta(t, 100, ahead(last+717), 1e-6)
-	assert.InDelta(t, 400, ahead(last+718), 1e-6, "within the lead time")
-	assert.InDelta(t, 400, ahead(last+720), 1e-6)
-	assert.InDelta(t, 100, ahead(last+722), 1e-6, "it did not come")
-}
-
-func TestWhatComesOnEveryThirdDayIsPlannedForAndNotTheMedian(t *testing.T) {
-	minutes := make([]float64, 21*dayMinutes)
-	for i := range minutes {
-		minutes[i] = 100
-		if m := i % dayMinutes; m >= 720 && m < 730 && i/dayMinutes%3 == 0 {
-			minutes[i] = 400
-		}
-	}
-	now := 20*dayMinutes + 715
-	p := newForecast(nil).at(View{Metrics: newMetrics(minutes[:now], 0)}, 2*time.Minute)
-	assert.InDelta(t, 100, p.P50, 1e-6)
-	assert.InDelta(t, 100, p.P70, 1e-6, "not within the lead time yet")
-	assert.InDelta(t, 400, p.VerifiedP70, 1e-6, "but before an order of now is verified")
-	p = newForecast(nil).at(View{Metrics: newMetrics(minutes[:now+4], 0)}, 2*time.Minute)
-	assert.InDelta(t, 400, p.P70, 1e-6)
-}
-
-func TestQuantilesCoverWhatTheySay(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 1))
-	var r record
-	over95, n := 0, 0
-	for i := range 3 * weekMinutes {
-		had := math.Exp(0.1 * rng.NormFloat64())
-		if q := r.quantiles(); i > weekMinutes {
-			n++
-			if had > q.p95 {
-				over95++
-			}
-			assert.True(t, q.p90 <= q.p95 && q.p95 <= q.p99)
-		}
-		r.add(outcome{i, had, 1, true})
-	}
-	assert.InDelta(t, 0.05, float64(over95)/float64(n), 0.01)
-	assert.LessOrEqual(t, r.count(), weekMinutes)
-	wape, covered := together(&r, &record{})
-	require.InDelta(t, 0.08, wape, 0.01)
-	assert.InDelta(t, 1, covered, 1e-9)
 }

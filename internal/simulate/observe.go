@@ -60,9 +60,9 @@ func (e *engine) observe(v View) models.Observation {
 		e.guests.learn(v)
 	}
 	if e.oracle != nil {
-		e.sight.point = e.oracle.at(v, scaling.LeadOf(models.Observation{Service: e.service, Learned: o.Learned}))
+		e.sight.point = e.oracle.Next(v.Metrics.Minutes(), scaling.LeadOf(models.Observation{Service: e.service, Learned: o.Learned}), v.Now)
 		o.Forecast = &e.sight.point
-		if usual, ok := e.oracle.usual(); ok {
+		if usual, ok := e.oracle.Usual(); ok {
 			o.UsualRPS = &usual
 		}
 	}
@@ -88,7 +88,7 @@ func (e *engine) calendar(v View, o *models.Observation) {
 	}
 	e.sight.windows = c.Windows
 	if e.oracle != nil {
-		c.BaseRPS = e.oracle.base()
+		c.BaseRPS = e.oracle.Base()
 	}
 	o.Calendar = c
 	if e.o.WeddingDays {

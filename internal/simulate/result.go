@@ -1,6 +1,10 @@
 package simulate
 
-import "time"
+import (
+	"time"
+
+	"github.com/wedsync/scalability/internal/forecast/minute"
+)
 
 // Result is how a policy did in a scenario, from ReportFrom on.
 //
@@ -36,7 +40,7 @@ type Result struct {
 	OrderedAfterSeconds *float64 `json:"orderedAfterSeconds,omitempty"`
 
 	// Forecast is how the policy's forecasts did; nil where it makes none that are judged.
-	Forecast *Foresight `json:"forecast,omitempty"`
+	Forecast *minute.Foresight `json:"forecast,omitempty"`
 
 	Days        float64 `json:"days"`
 	Evaluations int     `json:"evaluations"` // decisions that were made

@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/wedsync/scalability/internal/forecast/minute"
 	"github.com/wedsync/scalability/models"
 )
 
@@ -31,7 +32,7 @@ type accountable interface {
 }
 
 // foreseeing is a policy that forecasts.
-type foreseeing interface{ foresight() *Foresight }
+type foreseeing interface{ foresight() *minute.Foresight }
 
 // View is what a policy may see at a tick.
 type View struct {

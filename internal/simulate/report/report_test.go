@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/wedsync/scalability/internal/forecast/minute"
 	"github.com/wedsync/scalability/internal/simulate"
 	"github.com/wedsync/scalability/internal/simulate/suite"
 )
@@ -40,7 +41,7 @@ func sample() suite.Report {
 	}
 	r.Pictures = []suite.Picture{{Load: "wedding", Policy: suite.Engine, Target: 0.8, Replica: 50, Minutes: minutes}}
 	r.Goals = []suite.Goal{{Name: "a", Met: true, Interval: suite.Interval{Value: 0.1, Low: 0.05, High: 0.2, Seeds: 2}}, {Name: "b", Interval: suite.Interval{Seeds: 2}}}
-	r.Chosen[0].Forecast = &simulate.Foresight{WAPE: 0.123, Coverage95: 0.951, Bias: -0.042, Judged: 9}
+	r.Chosen[0].Forecast = &minute.Foresight{WAPE: 0.123, Coverage95: 0.951, Bias: -0.042, Judged: 9}
 	r.Scalars = []suite.Scalar{{Load: "wedding", Policy: suite.Engine, CostPerDay: 321.5, ViolationsPerDay: 0.25, ViolationsReached: true, Seeds: 2}}
 	r.Decision = suite.Decisions{Count: 77, PerSecond: 200000, P50Micros: 3.5, P99Micros: 12.5}
 	r.Steps = []suite.Step{{Policy: suite.Engine, OrderedMaxSeconds: 4, Phases: 60}}

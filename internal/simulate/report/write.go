@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"github.com/wedsync/scalability/internal/simulate"
+	"github.com/wedsync/scalability/internal/forecast/minute"
 	"github.com/wedsync/scalability/internal/simulate/suite"
 )
 
@@ -70,7 +70,7 @@ func CSV(w io.Writer, r suite.Report) error {
 }
 
 // forecast has empty fields for a policy that makes no forecasts.
-func forecast(f *simulate.Foresight) []string {
+func forecast(f *minute.Foresight) []string {
 	if f == nil {
 		return []string{"", "", ""}
 	}

@@ -1,4 +1,4 @@
-package simulate
+package minute
 
 import (
 	"math"
@@ -24,17 +24,19 @@ const (
 	trustDays     = 1
 )
 
-// forecast is the predictor of the benchmark: what the same minute had on other days, at
-// the level of now, and the guests of the calendar on top. Its median and the 70th
-// percentile come from the days; how far the median was off within a week, in logarithms,
-// gives the higher quantiles (conformal), clamped to −0.2 and 0.7. It judges itself on the
-// same week; whether that is good enough is for the decision to say. The product's
-// predictor answers in hours; this one stands for what the port of a decision can be
-// given, and may use nothing but the past.
-type forecast struct {
+// Events is what the events of a calendar bring in a minute, counted from the first of
+// the record.
+type Events func(minute int) float64
+
+// Forecaster forecasts from what the same minute had on other days, at the level of now,
+// with the events of a calendar on top. Its median and the 70th percentile come from the
+// days; how far the median was off within a week, in logarithms, gives the higher
+// quantiles (conformal), clamped to −0.2 and 0.7. It judges itself on the same week;
+// whether that is good enough is for the decision to say.
+type Forecaster struct {
 	lead    int       // minutes until what is ordered now serves
-	guests  *guests   // nil without a calendar
-	rest    prefix    // load without guests
+	events  Events    // nil without a calendar
+	rest    prefix    // load without events
 	profile []float64 // median of each minute
 	planned []float64 // 70th percentile
 	jumps   surges
@@ -44,7 +46,7 @@ type forecast struct {
 	counted int     // minute from which a run is reported
 	tally   tally   // of the guesses since then
 	point   models.ForecastPoint
-	floor   float64 // load without guests within the lead time
+	floor   float64 // load without events within the lead time
 	weekly  struct {
 		hour int
 		p95  float64
@@ -60,46 +62,53 @@ type guess struct {
 	surge    bool
 }
 
-func newForecast(g *guests) *forecast {
-	f := &forecast{guests: g}
+// New makes a Forecaster; without events it knows of none.
+func New(events Events) *Forecaster {
+	f := &Forecaster{events: events}
 	f.weekly.hour = -1
 	return f
 }
 
-// at is the forecast of the largest load within the lead time. Each minute of the record
-// is gone through once, also those of the history: the predictor has judged itself before
-// it is asked.
-func (f *forecast) at(v View, lead time.Duration) models.ForecastPoint {
+// JudgeFrom has Foresight count the forecasts from a minute of the record on.
+func (f *Forecaster) JudgeFrom(minute int) { f.counted = minute }
+
+// Foresight is how the forecasts did since then; nil before one was judged.
+func (f *Forecaster) Foresight() *Foresight { return f.tally.foresight() }
+
+// Next forecasts the largest load within the lead time. The record is the mean load of
+// each minute, oldest first, NaN where nothing is known, and grows from call to call. Each
+// of its minutes is gone through once, also those of the past: the forecaster has judged
+// itself before it is asked.
+func (f *Forecaster) Next(record []float64, lead time.Duration, now time.Time) models.ForecastPoint {
 	f.lead = int(lead.Minutes())
-	minutes := v.Metrics.Minutes()
 	done := len(f.rest.sums)
-	for i := done; i < len(minutes); i++ {
-		f.rest.add(minutes[i] - f.fromGuests(i))
-		f.judge(minutes, i+1)
+	for i := done; i < len(record); i++ {
+		f.rest.add(record[i] - f.ofEvents(i))
+		f.judge(record, i+1)
 		f.predict(i + 1)
 	}
-	if len(minutes) > done {
-		f.summarise(minutes)
-		f.point.IssuedAt = v.Now
+	if len(record) > done {
+		f.summarise(record)
+		f.point.IssuedAt = now
 	}
 	return f.point
 }
 
-// base is the load without guests that is expected within the lead time.
-func (f *forecast) base() float64 { return f.floor }
+// Base is the load without events that is expected within the lead time.
+func (f *Forecaster) Base() float64 { return f.floor }
 
-// usual is the 95th percentile of the load at this hour of the week.
-func (f *forecast) usual() (float64, bool) { return f.weekly.p95, f.weekly.ok }
+// Usual is the 95th percentile of the load at this hour of the week.
+func (f *Forecaster) Usual() (float64, bool) { return f.weekly.p95, f.weekly.ok }
 
-func (f *forecast) fromGuests(minute int) float64 {
-	if f.guests == nil {
+func (f *Forecaster) ofEvents(minute int) float64 {
+	if f.events == nil {
 		return 0
 	}
-	return f.guests.at(minute)
+	return f.events(minute)
 }
 
 // predict makes the forecast at the beginning of a minute.
-func (f *forecast) predict(now int) {
+func (f *Forecaster) predict(now int) {
 	for i := len(f.profile); i <= now+max(f.lead+verifyMinutes, lookAhead); i++ {
 		middle, planned := f.usualAt(i)
 		f.profile, f.planned = append(f.profile, middle), append(f.planned, planned)
@@ -107,7 +116,7 @@ func (f *forecast) predict(now int) {
 	f.jumps.see(&f.rest, now)
 	f.jumps.plan(f.planned, &f.rest, now)
 	p50, p70 := f.path(f.profile, now), f.path(f.planned, now)
-	had := f.correct(f.profile, now).had + f.fromGuests(now-1)
+	had := f.correct(f.profile, now).had + f.ofEvents(now-1)
 	surge := p50.lead > surgeFrom*had
 	q, ahead := f.recordOf(surge).quantiles(), f.recordOf(p50.ahead > surgeFrom*had).quantiles()
 	f.floor = math.Max(0, p50.own)
@@ -121,9 +130,9 @@ func (f *forecast) predict(now int) {
 // largest is the largest load of a path within some times from now on.
 type largest struct{ lead, verified, ahead, own float64 }
 
-// path takes a profile's coming minutes to the level of now, and adds the guests. Where
+// path takes a profile's coming minutes to the level of now, and adds the events. Where
 // the past says nothing of a minute, it is as now.
-func (f *forecast) path(profile []float64, now int) largest {
+func (f *Forecaster) path(profile []float64, now int) largest {
 	var out largest
 	l := f.correct(profile, now)
 	for i := now; i <= now+max(lookAhead, f.lead+verifyMinutes); i++ {
@@ -136,7 +145,7 @@ func (f *forecast) path(profile []float64, now int) largest {
 		case own < surgeFrom*l.quiet:
 			own *= l.factor
 		}
-		x := own + f.fromGuests(i)
+		x := own + f.ofEvents(i)
 		if i <= now+f.lead {
 			out.lead, out.own = math.Max(out.lead, x), math.Max(out.own, own)
 		}
@@ -152,13 +161,13 @@ func (f *forecast) path(profile []float64, now int) largest {
 
 // level compares the last minutes with a profile.
 type level struct {
-	had    float64 // load without guests of the last two minutes
+	had    float64 // load without events of the last two minutes
 	quiet  float64 // lowest of the profile within the last quarter of an hour
 	factor float64 // of the quiet minutes of that time on their profile
 	came   float64 // share of a surge that the profile has now
 }
 
-func (f *forecast) correct(profile []float64, now int) level {
+func (f *Forecaster) correct(profile []float64, now int) level {
 	l := level{quiet: math.Inf(1), factor: 1, came: 1}
 	from := max(0, now-levelSpan)
 	for _, p := range profile[from:now] {
@@ -200,7 +209,7 @@ func (f *forecast) correct(profile []float64, now int) level {
 
 // recordOf is the record that a guess is judged in: that a surge stays away is another
 // error than that one comes.
-func (f *forecast) recordOf(surge bool) *record {
+func (f *Forecaster) recordOf(surge bool) *record {
 	if surge {
 		return &f.surge
 	}
@@ -210,7 +219,7 @@ func (f *forecast) recordOf(surge bool) *record {
 // usualAt is what the same minute had on the last seven days and in the last three
 // weeks: the median, and the 70th percentile, so that what comes on every third day is
 // planned for; NaN where the past says nothing.
-func (f *forecast) usualAt(minute int) (middle, planned float64) {
+func (f *Forecaster) usualAt(minute int) (middle, planned float64) {
 	var values [10]float64
 	known := values[:0]
 	take := func(at int) {
@@ -232,7 +241,7 @@ func (f *forecast) usualAt(minute int) (middle, planned float64) {
 }
 
 // judge holds the guesses whose minutes are over against what came.
-func (f *forecast) judge(minutes []float64, now int) {
+func (f *Forecaster) judge(minutes []float64, now int) {
 	for len(f.open) > 0 && f.open[0].minute+f.open[0].lead < now {
 		g := f.open[0]
 		f.open = f.open[1:]
@@ -251,7 +260,7 @@ func (f *forecast) judge(minutes []float64, now int) {
 }
 
 // summarise says how far the forecast can be trusted.
-func (f *forecast) summarise(minutes []float64) {
+func (f *Forecaster) summarise(minutes []float64) {
 	f.usually(minutes)
 	days := float64(f.rest.known()) / dayMinutes
 	wape, coverage := together(&f.calm, &f.surge)
@@ -260,7 +269,7 @@ func (f *forecast) summarise(minutes []float64) {
 	if f.calm.count()+f.surge.count() > 0 {
 		p.WAPE7Days, p.Coverage95 = &wape, &coverage
 	}
-	p.Calendar = f.guests != nil
+	p.Calendar = f.events != nil
 	p.Trusted, p.Reason = true, "it is judged by its record"
 	if p.WAPE7Days == nil || days < trustDays {
 		p.Trusted, p.Reason = false, "less than a day of history"
@@ -268,7 +277,7 @@ func (f *forecast) summarise(minutes []float64) {
 }
 
 // usually finds, once an hour, what is usual at this hour of the week.
-func (f *forecast) usually(minutes []float64) {
+func (f *Forecaster) usually(minutes []float64) {
 	hour := len(minutes) / 60
 	if hour == f.weekly.hour {
 		return
@@ -291,51 +300,4 @@ func (f *forecast) usually(minutes []float64) {
 		slices.Sort(seen)
 		f.weekly.p95 = seen[len(seen)*95/100]
 	}
-}
-
-// prefix keeps sums over a record with gaps.
-type prefix struct {
-	sums   []float64
-	counts []int
-}
-
-func (p *prefix) add(v float64) {
-	sum, n := 0.0, 0
-	if last := len(p.sums) - 1; last >= 0 {
-		sum, n = p.sums[last], p.counts[last]
-	}
-	if !math.IsNaN(v) {
-		sum, n = sum+v, n+1
-	}
-	p.sums, p.counts = append(p.sums, sum), append(p.counts, n)
-}
-
-func (p *prefix) known() int {
-	if len(p.counts) == 0 {
-		return 0
-	}
-	return p.counts[len(p.counts)-1]
-}
-
-// value is one entry; NaN where it is not known.
-func (p *prefix) value(i int) float64 {
-	if x, ok := p.between(i, i+1); ok {
-		return x
-	}
-	return math.NaN()
-}
-
-func (p *prefix) between(from, to int) (float64, bool) {
-	from, to = max(0, from), min(to, len(p.sums))
-	if to <= from {
-		return 0, false
-	}
-	sum, n := p.sums[to-1], p.counts[to-1]
-	if from > 0 {
-		sum, n = sum-p.sums[from-1], n-p.counts[from-1]
-	}
-	if n == 0 {
-		return 0, false
-	}
-	return sum / float64(n), true
 }

@@ -38,8 +38,9 @@ type guests struct {
 	start    time.Time
 	next     int // second of the next fit
 	steps    [kernelSteps]float64
-	spread   float64   // 90th percentile over the mean
-	expected []float64 // of all guests, for each slot since origin
+	spread   [kernelSteps]float64 // standard deviation of one wedding's guest
+	days     [7]float64           // level of a weekday without guests, by the mean of all
+	expected []float64            // of all guests, for each slot since origin
 	export   models.GuestKernel
 }
 
@@ -59,7 +60,7 @@ func (g *guests) learn(v View) {
 	g.spreadOut(arrivals)
 	g.export = models.GuestKernel{FromMinutes: kernelFrom, StepMinutes: slotMinutes, P90: make([]float64, kernelSteps), P50: make([]float64, kernelSteps)}
 	for i := range g.export.P90 {
-		g.export.P90[i] = g.spread * g.steps[i]
+		g.export.P90[i] = g.steps[i] + normal90*g.spread[i]
 		g.export.P50[i] = g.steps[i]
 	}
 }
@@ -76,10 +77,18 @@ func (g *guests) at(minute int) float64 {
 	return 0
 }
 
+// day is the level of a minute's weekday without guests, by the mean of all.
+func (g *guests) day(minute int) float64 {
+	if d := g.days[g.origin.Add(time.Duration(minute)*time.Minute).UTC().Weekday()]; d > 0 {
+		return d
+	}
+	return 1
+}
+
 // assume is the course that the predictor assumes of a wedding of eight hours: guests
 // look up the way, share photographs, and leave.
 func (g *guests) assume() {
-	g.spread = 1
+	g.spread = [kernelSteps]float64{}
 	stay, end := 480.0/3, 480.0
 	for i := range g.steps {
 		switch m := float64(kernelFrom + i*slotMinutes); {
@@ -153,7 +162,7 @@ func (g *guests) fit(v View, arrivals []arrival) bool {
 		f.sweepBase()
 		f.sweepKernel()
 	}
-	g.steps, g.spread = f.kernel, f.spread()
+	g.steps, g.spread, g.days = f.kernel, f.spread(), f.days()
 	return true
 }
 
@@ -171,106 +180,4 @@ func slotsOf(minutes []float64, days int) (load []float64, first int) {
 		load = append(load, mean(minutes[s*slotMinutes:(s+1)*slotMinutes]))
 	}
 	return load, first
-}
-
-// fit is the state of the descent.
-type fit struct {
-	load   []float64
-	past   []arrival
-	rest   []float64 // load − base − guests' share; NaN unknown
-	hour   []int     // of the week, for each slot
-	base   [hoursOfWeek]float64
-	prior  [24]float64
-	kernel [kernelSteps]float64
-}
-
-func newFit(load []float64, past []arrival, offset int) *fit {
-	f := &fit{load: load, past: past, rest: slices.Clone(load), hour: make([]int, len(load))}
-	busy := make([]bool, len(load))
-	for _, a := range past {
-		for i := range kernelSteps {
-			busy[a.slot+i] = true
-		}
-	}
-	var quiet [24]average
-	lowest := math.Inf(1)
-	for s, v := range load {
-		f.hour[s] = (offset + s) / perSlotHour % hoursOfWeek
-		if math.IsNaN(v) {
-			continue
-		}
-		lowest = math.Min(lowest, v)
-		if !busy[s] {
-			quiet[f.hour[s]%24].add(v)
-		}
-	}
-	for h := range f.prior {
-		f.prior[h] = lowest
-		if quiet[h].n > 0 {
-			f.prior[h] = quiet[h].mean()
-		}
-	}
-	return f
-}
-
-// sweepBase improves the base of each hour, given the kernel.
-func (f *fit) sweepBase() {
-	var sums [hoursOfWeek]average
-	for s, r := range f.rest {
-		if !math.IsNaN(r) {
-			sums[f.hour[s]].add(r)
-		}
-	}
-	var change [hoursOfWeek]float64
-	for h, x := range sums {
-		n := float64(x.n)
-		next := math.Max(0, (x.sum+n*f.base[h]+fitPrior*f.prior[h%24])/(n+fitPrior))
-		change[h], f.base[h] = next-f.base[h], next
-	}
-	for s := range f.rest {
-		f.rest[s] -= change[f.hour[s]]
-	}
-}
-
-// sweepKernel improves each step of the kernel, given the rest.
-func (f *fit) sweepKernel() {
-	for i := range f.kernel {
-		num, den := 0.0, 0.0
-		for _, a := range f.past {
-			if r := f.rest[a.slot+i]; !math.IsNaN(r) {
-				num += a.guests * (r + f.kernel[i]*a.guests)
-				den += a.guests * a.guests
-			}
-		}
-		if den == 0 {
-			continue
-		}
-		next := math.Max(0, num/den)
-		for _, a := range f.past {
-			f.rest[a.slot+i] -= (next - f.kernel[i]) * a.guests
-		}
-		f.kernel[i] = next
-	}
-}
-
-// spread is the 90th percentile over the mean of what one wedding brings, if errors are
-// normal: weddings differ independently of each other, so that their own variances add up
-// to the rest's.
-func (f *fit) spread() float64 {
-	own := make([]float64, len(f.load)) // sum of the squares of what each wedding is expected to bring
-	for _, a := range f.past {
-		for i, k := range f.kernel {
-			own[a.slot+i] += a.guests * k * a.guests * k
-		}
-	}
-	num, den := 0.0, 0.0
-	for s, e := range own {
-		if r := f.rest[s]; e > 0 && !math.IsNaN(r) {
-			num, den = num+r*r, den+e
-		}
-	}
-	if !(den > 0) {
-		return 1
-	}
-	return 1 + normal90*math.Min(1, math.Sqrt(num/den))
 }

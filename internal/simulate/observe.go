@@ -88,7 +88,7 @@ func (e *engine) calendar(v View, o *models.Observation) {
 	}
 	e.sight.windows = c.Windows
 	if e.oracle != nil {
-		c.BaseRPS = e.oracle.Base()
+		c.BaseRPS = e.oracle.Base(e.guests.day)
 	}
 	o.Calendar = c
 	if e.o.WeddingDays {

@@ -80,6 +80,7 @@ type decision struct {
 	measured    int                    // the same without what a panic remembers
 	usual       int                    // what this hour of the week asks for
 	floor       int                    // largest floor
+	floorSoon   int                    // what the calendar asks for within half an hour
 	foreseen    int                    // what a forecast with a good record asks for
 	stepless    int                    // of it what passes the step limit
 	static      int                    // what a schedule of the weddings would hold
@@ -221,7 +222,7 @@ func (d *decision) combine() {
 	}
 	d.next.Ring = remember(d.in.State.Ring, Recommendation{d.in.Now, max(d.raw.n, d.unseen())}, ringSpan, d.cur())
 	if d.quality.suspect { // with what is remembered now, so that the next look asks for no more
-		d.next.SuspectNeed = max(d.next.SuspectNeed, largest(d.next.Ring, d.in.Now.Add(-suspectHold)))
+		d.next.SuspectNeed = max(d.next.SuspectNeed, largest(d.next.Demand, d.in.Now.Add(-suspectHold)))
 	}
 	if before := d.next.SuspectNeed; d.quality.suspect && before > d.raw.n {
 		why := d.line().n(before).s(" were needed before load fell while the service looked ill: an outage is no lull").text()

@@ -52,7 +52,10 @@ func serving(ready int, rps float64) scaling.Inputs {
 				signal(models.MetricErrorRate, 0), signal(models.MetricQueueDepth, 0),
 			},
 		},
-		State: scaling.State{Ring: []scaling.Recommendation{{At: now.Add(-10 * time.Minute), N: ready}}},
+		State: scaling.State{
+			Ring:   []scaling.Recommendation{{At: now.Add(-10 * time.Minute), N: ready}},
+			Demand: []scaling.Recommendation{{At: now.Add(-10 * time.Minute), N: ready}},
+		},
 	}
 }
 
@@ -164,6 +167,16 @@ func windows(ws ...models.CalendarWindow) func(*scaling.Inputs) {
 		in.Observation.Calendar = &models.Calendar{ReadAt: now.Add(-time.Minute), Windows: ws, Kernel: hump(), BaseRPS: 200}
 		in.Observation.Learned = &models.Learned{CapacityP10RPS: 100, CertifiedAt: ago(time.Hour)}
 	}
+}
+
+// doubted has half of what a guest brings at the 90th percentile expected.
+func doubted(in *scaling.Inputs) {
+	k := *in.Observation.Calendar.Kernel
+	k.P50 = make([]float64, len(k.P90))
+	for i, v := range k.P90 {
+		k.P50[i] = v / 2
+	}
+	in.Observation.Calendar.Kernel = &k
 }
 
 // calendar has n weddings of 20 guests, half an hour apart, around now.

@@ -14,7 +14,6 @@ const (
 	nodesAhead = 90 * time.Minute // nodes and quota are asked for
 	floorAhead = 30 * time.Minute // replicas are ordered, at least
 	floorAfter = time.Hour        // they stay after the last guest
-	lateness   = 5 * time.Minute  // a ceremony may begin this much early or late, beyond what the kernel has learned
 
 	decayAfter = 45 * time.Minute // after the ceremony a floor whose guests stay away …
 	decayBelow = 0.5              // of the plan, over 20 min …
@@ -28,9 +27,7 @@ const (
 	calendarOld  = 24 * time.Hour
 	calendarWarn = 6 * time.Hour // from Friday to Sunday
 
-	// sureOrdinary takes the 80th percentile of what all guests bring instead of the 90th,
-	// where a wedding is on an ordinary day.
-	sureOrdinary = 0.65
+	soon = 1 + int(30*time.Minute/planStep) // steps in which no scale-in is to be regretted
 
 	kernelMost = 136 // steps; what is behind them is not planned for
 )
@@ -98,12 +95,15 @@ func (d *decision) floorReason(r *models.Reservation) string {
 //
 //	⌈(base + Σ guests · kernel) ÷ (κ certified · u)⌉, on the critical tier enough for a zone to fail
 //
+// as the load of now lets expect them.
+//
 // Guests of weddings that overlap add up before the rounding. A cancelled window counts
 // for nothing.
 func (d *decision) calendarFloor() {
 	c := d.obs.Calendar
 	if c == nil || len(c.Windows) == 0 {
-		d.next.Demand, d.next.Decay = nil, nil
+		d.next.Decay = nil
+		d.remember(0)
 		return
 	}
 	k, ok := courseOf(c.Kernel)
@@ -112,6 +112,7 @@ func (d *decision) calendarFloor() {
 	d.plan(&p, &k, ok)
 	d.ceremony = p.ceremony
 	if !ok {
+		d.remember(0)
 		d.unused(models.Candidate{By: "calendar", Guests: p.guests, Why: "guests cannot be turned into replicas: the load of a guest or the capacity of a replica is not known"})
 		return
 	}
@@ -125,6 +126,7 @@ func (d *decision) calendarFloor() {
 		return
 	}
 	d.static = ceil((c.BaseRPS + p.static) / room)
+	d.compare(&p.now, c.BaseRPS)
 	plan := c.BaseRPS + p.most(p.steps, 1)
 	whole := d.withZone(ceil(plan / room))
 	expected := ceil(plan / (d.kappa * d.u))
@@ -132,16 +134,18 @@ func (d *decision) calendarFloor() {
 		d.ceremony = nil // one of many: the floor of all holds what is needed
 	}
 	d.remember(expected)
-	n := whole
-	if share := d.decay(&p, expected); share < 1 {
-		n = d.withZone(ceil((c.BaseRPS + p.most(p.steps, share)) / room))
+	share := d.decay(&p, expected)
+	n := d.withZone(ceil((c.BaseRPS + p.likely(p.steps, share)) / room))
+	if share < 1 {
 		n = min(whole, max(n, ceil(float64(d.measured)*decayLeast)))
 	}
+	d.floorSoon = max(n, d.withZone(ceil((c.BaseRPS+p.likely(soon, share))/room)))
 	by := "calendar"
 	if p.windows == 1 {
 		by = "window:" + p.largest.ID
 	}
 	d.floorCandidate(models.Candidate{By: by, N: n, Guests: p.guests, Why: d.windowReason(&p, n, whole)})
+	d.riseCandidate(&p, c.BaseRPS)
 }
 
 func (d *decision) windowReason(p *planned, n, whole int) string {
@@ -152,8 +156,11 @@ func (d *decision) windowReason(p *planned, n, whole int) string {
 		l = l.n(p.windows).s(" weddings, the largest at ").at(p.largest.Start).s(",")
 	}
 	l = l.s(" need at least ").n(n)
-	if n < whole {
+	switch {
+	case n < whole:
 		l = l.s(" (").n(whole).s(" were planned, but fewer have come)")
+	case n > whole:
+		l = l.s(" (").n(whole).s(" were planned, but more have come)")
 	}
 	return l.text()
 }

@@ -48,18 +48,13 @@ func tentative(w models.CalendarWindow) models.CalendarWindow { w.Confirmed = fa
 func cancelled(w models.CalendarWindow) models.CalendarWindow { w.Cancelled = true; return w }
 
 func TestChanceEvensOutOverWeddings(t *testing.T) {
-	floorOf := func(weddings int, m models.Mode) int {
+	floorOf := func(weddings int) int {
 		var ws []models.CalendarWindow
 		for range weddings {
 			ws = append(ws, at(0, 1600/weddings))
 		}
-		in := with(serving(4, 250), windows(ws...), wide, mode(m), func(in *scaling.Inputs) {
-			k := in.Observation.Calendar.Kernel
-			k.P50 = make([]float64, len(k.P90))
-			for i, v := range k.P90 {
-				k.P50[i] = v / 2
-			}
-		})
+		// Without errors counted the load of now may be an outage's: the plan stands.
+		in := with(serving(4, 250), windows(ws...), doubted, wide, change(models.MetricErrorRate, nil))
 		in.Observation.Service.Policy.TargetUtilisation = 0.5
 		e, _ := scaling.Decide(in)
 		for _, c := range e.Candidates {
@@ -70,10 +65,64 @@ func TestChanceEvensOutOverWeddings(t *testing.T) {
 		return 0
 	}
 	// 200 + 800 are expected; chance adds 800 to one wedding, 200 to sixteen of them.
-	assert.Equal(t, 36, floorOf(1, models.ModeWeddingDay), "(200 + 1600) ÷ 50")
-	assert.Equal(t, 24, floorOf(16, models.ModeWeddingDay), "(200 + 800 + 200) ÷ 50")
-	assert.Equal(t, 31, floorOf(1, models.ModeNormal), "an ordinary day takes the 80th percentile")
-	assert.Equal(t, 23, floorOf(16, models.ModeNormal))
+	assert.Equal(t, 36, floorOf(1), "(200 + 800 + 800) ÷ 50")
+	assert.Equal(t, 24, floorOf(16), "(200 + 800 + 200) ÷ 50")
+}
+
+// A thousand guests are expected to bring 500 requests/s on a base of 200, and 500 more
+// at the 90th percentile.
+func TestTheLoadOfNowTellsOfTheGuests(t *testing.T) {
+	floorAt := func(rps float64, changes ...func(*scaling.Inputs)) models.Candidate {
+		in := with(serving(12, rps), windows(at(-10*time.Minute, 1000)), doubted, wide)
+		e, _ := scaling.Decide(with(in, changes...))
+		return candidate(e, "window:w1000")
+	}
+	plan := "1000 guests of a wedding at 12 Jun 13:50 UTC need at least 19"
+	assert.Equal(t, plan, floorAt(700, change(models.MetricErrorRate, nil)).Why, "who cannot tell an outage goes by the plan")
+	assert.Equal(t, "1000 guests of a wedding at 12 Jun 13:50 UTC need at least 21 (19 were planned, but more have come)", floorAt(1500).Why)
+	assert.Equal(t, "1000 guests of a wedding at 12 Jun 13:50 UTC need at least 18 (19 were planned, but fewer have come)", floorAt(300).Why)
+	assert.Equal(t, 19, floorAt(300, change(models.MetricErrorRate, nil)).N)
+	assert.Equal(t, 19, floorAt(300, change(models.MetricThroughput, stale)).N, "what is stale lowers nothing")
+	assert.Equal(t, 21, floorAt(1500, change(models.MetricThroughput, stale)).N, "and may raise")
+	assert.Equal(t, 19, floorAt(300, change(models.MetricThroughput, nil)).N)
+}
+
+func TestARiseAmongGuestsIsTakenToGoOn(t *testing.T) {
+	rising := func(s *models.Signal) { s.Avg6 = val(*s.Avg60 + 135) } // 5 requests/s each second
+	in := with(serving(14, 700), windows(at(-10*time.Minute, 1000)), wide, change(models.MetricThroughput, rising))
+	in.Observation.Learned.StartupP95Seconds = 60
+	e, _ := scaling.Decide(in)
+	rise := candidate(e, "calendar_rise")
+	assert.Equal(t, "load rises by 300 requests/s a minute while 1000 guests are here: up to 1216 are to be served", rise.Why)
+	assert.Equal(t, 19, rise.N, "1216 ÷ 65: no more than guests ever bring")
+
+	none := map[string]scaling.Inputs{
+		"by chance":      with(in, change(models.MetricThroughput, func(s *models.Signal) { s.Avg6 = val(*s.Avg60 + 20) })),
+		"without guests": with(in, windows()),
+		"unseen":         with(in, change(models.MetricThroughput, nil)),
+	}
+	for name, in := range none {
+		e, _ := scaling.Decide(in)
+		assert.Empty(t, candidate(e, "calendar_rise"), name)
+	}
+}
+
+// A floor that comes within half an hour is not to be ordered anew.
+func TestAFloorThatIsSoonDueHoldsAScaleInBack(t *testing.T) {
+	// Photographs are shared from two hours after the ceremony on.
+	later := func(since time.Duration, guests int) func(*scaling.Inputs) {
+		return func(in *scaling.Inputs) {
+			windows(at(-since, guests))(in)
+			k := in.Observation.Calendar.Kernel
+			k.P90[12], k.P90[13], k.P90[14] = 0.1, 0.1, 0.1
+			k.P90[24], k.P90[25], k.P90[26] = 1, 1, 1
+		}
+	}
+	decideAll(t, map[string]ruled{
+		"within half an hour": {in: with(serving(8, 300), needed(5), later(95*time.Minute, 280)), want: 8, class: models.ClassHold, rule: "floor_soon"},
+		"not a smaller one":   {in: with(serving(8, 300), needed(5), later(95*time.Minute, 100)), want: 7, class: models.ClassSteady},
+		"nor a later one":     {in: with(serving(8, 300), needed(5), later(80*time.Minute, 280)), want: 7, class: models.ClassSteady},
+	})
 }
 
 func TestCertificateAndZones(t *testing.T) {

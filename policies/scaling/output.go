@@ -102,6 +102,9 @@ func (d *decision) execution() {
 	}
 }
 
+// lateness is how long after its time a ceremony may still begin.
+const lateness = 5 * time.Minute
+
 // tooLateForWaves says whether a ceremony begins before waves would be done in time.
 func (d *decision) tooLateForWaves() bool {
 	c := d.obs.Calendar

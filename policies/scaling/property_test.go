@@ -91,6 +91,9 @@ func drawKnowledge(t *rapid.T, in *scaling.Inputs) {
 			ws = append(ws, at(time.Duration(rapid.IntRange(-600, 120).Draw(t, "start"))*time.Minute, rapid.IntRange(0, 5000).Draw(t, "guests")))
 		}
 		windows(ws...)(in)
+		if rapid.Bool().Draw(t, "chance") {
+			doubted(in)
+		}
 		o.Learned.CapacityP10RPS = o.Service.CapacityRPS
 		o.Calendar.ReadAt = now.Add(-time.Duration(rapid.IntRange(0, 30).Draw(t, "read")) * time.Hour)
 	}

@@ -105,7 +105,7 @@ func (d *decision) judgeFall() {
 	}
 	q.suspect = true
 	if falling && (!going || now.Sub(*before) > suspectAnew) {
-		d.next.SuspectNeed = max(d.next.SuspectNeed, largest(d.in.State.Ring, now.Add(-suspectHold)))
+		d.next.SuspectNeed = max(d.next.SuspectNeed, largest(d.in.State.Demand, now.Add(-suspectHold)))
 	}
 }
 

@@ -44,6 +44,7 @@ func shrunk(in *scaling.Inputs) { in.State.LastDownAt = ago(2 * time.Minute) }
 func needed(n int) func(*scaling.Inputs) {
 	return func(in *scaling.Inputs) {
 		in.State.Ring = []scaling.Recommendation{{At: now.Add(-10 * time.Minute), N: n}}
+		in.State.Demand = in.State.Ring
 	}
 }
 
@@ -77,13 +78,20 @@ func TestScaleInIsHeldBack(t *testing.T) {
 
 func TestAfterAFallThatLooksLikeAnOutageTheNeedOfBeforeStands(t *testing.T) {
 	in := with(serving(10, 200), change(models.MetricThroughput, fell), change(models.MetricErrorRate, func(s *models.Signal) { s.Avg60 = val(0.3) }))
-	in.State.Ring = append(in.State.Ring, scaling.Recommendation{At: now.Add(-12 * time.Minute), N: 16})
+	in.State.Demand = []scaling.Recommendation{{At: now.Add(-12 * time.Minute), N: 16}, {At: now.Add(-10 * time.Minute), N: 10}}
 	e, state := scaling.Decide(in)
 	assert.Equal(t, 16, e.Desired, e.Text)
 	assert.Equal(t, models.QualitySuspectLow, candidate(e, "throughput").Quality)
 	assert.True(t, candidate(e, "before_fall").Used)
 	require.NotNil(t, state.SuspectAt)
 	assert.Equal(t, 4, state.Ring[len(state.Ring)-1].N, "the need that was measured is remembered, so that the one of before ends")
+}
+
+func TestAFloorThatHasEndedDoesNotComeBackAfterAFall(t *testing.T) {
+	in := with(serving(10, 200), change(models.MetricThroughput, fell), change(models.MetricErrorRate, func(s *models.Signal) { s.Avg60 = val(0.3) }))
+	in.State.Ring = []scaling.Recommendation{{At: now.Add(-12 * time.Minute), N: 25}}
+	e, _ := scaling.Decide(in)
+	assert.Equal(t, 10, e.Desired, "25 were a floor's, not people's: %s", e.Text)
 }
 
 func TestASpikePassesTheShapingRulesAndEnds(t *testing.T) {

@@ -120,7 +120,7 @@ func (d *decision) down(cur int) {
 	}
 	need := max(d.stabilised(), newest)
 	step := d.downStep(cur)
-	least := d.least(cur, step)
+	least, band := d.least(cur, step), d.downBand()
 	switch {
 	case newest >= cur:
 		d.hold("rising", d.line().s("the newest seconds need ").n(newest).s(": the minute's mean has not followed yet").text())
@@ -132,10 +132,12 @@ func (d *decision) down(cur int) {
 		d.hold("memory", d.line().n(d.memoryNeed()).s(" are needed to hold what is in memory").text())
 	case cur <= least:
 		d.hold("min_remaining", d.line().n(cur).s(" are kept whatever the load: one is none when it fails").text())
-	case float64(cur-need)/float64(cur) <= d.policy.DeadBandDown+epsilon:
-		d.hold("dead_band", d.line().n(need).s(" is within ").pct(d.policy.DeadBandDown).s(" of ").n(cur).text())
+	case float64(cur-need)/float64(cur) <= band+epsilon:
+		d.hold("dead_band", d.line().n(need).s(" is within ").pct(band).s(" of ").n(cur).text())
+	case float64(cur-d.floorSoon)/float64(cur) <= band+epsilon:
+		d.hold("floor_soon", d.line().s("the calendar wants ").n(d.floorSoon).s(" within half an hour").text())
 	default:
-		d.out.Desired = max(need, cur-step, least, d.memoryNeed(), ahead)
+		d.out.Desired = max(need, cur-step, least, d.memoryNeed(), ahead, d.floorSoon)
 		switch {
 		case d.passed():
 			d.note("passed", d.line().s("a surge has passed, and at most ").n(step).s(" go in one step").text())
@@ -143,6 +145,16 @@ func (d *decision) down(cur int) {
 			d.note("down_step", d.line().s("at most ").n(step).s(" fewer in one step").text())
 		}
 	}
+}
+
+// downBand is how far the need has to have fallen. What goes on falling is followed
+// closely; a turn has to be worth it.
+func (d *decision) downBand() float64 {
+	up, down := d.in.State.LastUpAt, d.in.State.LastDownAt
+	if band := d.policy.DeadBandDown; up == nil || down != nil && !down.Before(*up) {
+		return band
+	}
+	return math.Max(d.policy.DeadBandDown, flipBand)
 }
 
 // downStep is how many may go at once: a tenth; of a surge that has passed as many as no

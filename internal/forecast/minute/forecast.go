@@ -94,8 +94,25 @@ func (f *Forecaster) Next(record []float64, lead time.Duration, now time.Time) m
 	return f.point
 }
 
-// Base is the load without events that is expected within the lead time.
-func (f *Forecaster) Base() float64 { return f.floor }
+// Base is the load without events that is usual within the lead time; level takes a minute
+// to the level of its weekday, nil leaves it. It is not taken to the level of now: what is
+// left of that, a decision weighs against what events bring.
+func (f *Forecaster) Base(level func(minute int) float64) float64 {
+	now, most := len(f.rest.sums), 0.0
+	for i := now; i <= now+f.lead && i < len(f.profile); i++ {
+		x := f.profile[i]
+		if level != nil {
+			x *= level(i)
+		}
+		if x > most {
+			most = x
+		}
+	}
+	if most > 0 {
+		return most
+	}
+	return f.floor
+}
 
 // Usual is the 95th percentile of the load at this hour of the week.
 func (f *Forecaster) Usual() (float64, bool) { return f.weekly.p95, f.weekly.ok }

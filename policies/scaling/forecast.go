@@ -120,7 +120,6 @@ const (
 	normal70 = 0.524
 	normal90 = 1.282
 	normal95 = 1.645
-	normal99 = 2.326
 )
 
 // forecastTarget is the share of capacity that a forecast may use.

@@ -236,36 +236,26 @@ const plannedWaves = 3
 func (d *decision) plan(p *planned, k *course, ok bool) {
 	now, ahead := d.in.Now, d.prewarm()
 	p.sure = 1
-	p.steps = 1 + int(((d.leadTime()+calendarLead)+planStep-1)/planStep)
+	p.steps = 1 + int((d.leadTime()+calendarLead+planStep-1)/planStep)
 	for i := range d.obs.Calendar.Windows {
 		w := &d.obs.Calendar.Windows[i]
-		since := now.Sub(w.Start)
 		if !concerns(w, now) {
 			continue
 		}
-		sum := &p.young
+		since := now.Sub(w.Start)
+		if ok {
+			p.bring(w.Guests, k, since, ahead)
+		}
 		switch {
 		case since < -ahead:
 			if p.coming == nil || w.Start.Before(p.coming.Start) {
 				p.coming = w
-			}
-			if ok {
-				p.now.expect(w.Guests, k, since)
-			}
-			if later := max(p.steps, int((-ahead-since+planStep-1)/planStep)); ok {
-				addAll(&p.young, later, w.Guests, k, since) // from when its capacity will be ordered
 			}
 			continue
 		case since < decayAfter:
 			if p.ceremony == nil || w.Guests > p.ceremony.Guests {
 				p.ceremony = w
 			}
-		default:
-			sum = &p.old
-		}
-		if ok {
-			addAll(sum, 0, w.Guests, k, since)
-			p.now.expect(w.Guests, k, since)
 		}
 		p.windows++
 		p.guests += w.Guests
@@ -273,6 +263,20 @@ func (d *decision) plan(p *planned, k *course, ok bool) {
 		if p.largest == nil || w.Guests > p.largest.Guests {
 			p.largest = w
 		}
+	}
+}
+
+// bring adds the guests of a wedding: to what is expected now, and to the steps from which
+// on its capacity is ordered.
+func (p *planned) bring(guests int, k *course, since, ahead time.Duration) {
+	p.now.expect(guests, k, since)
+	switch {
+	case since < -ahead:
+		addAll(&p.young, max(p.steps, int((-ahead-since+planStep-1)/planStep)), guests, k, since)
+	case since < decayAfter:
+		addAll(&p.young, 0, guests, k, since)
+	default:
+		addAll(&p.old, 0, guests, k, since)
 	}
 }
 

@@ -120,7 +120,7 @@ func (d *decision) down(cur int) {
 	}
 	need := max(d.stabilised(), newest)
 	step := d.downStep(cur)
-	least, band := d.least(cur, step), d.downBand()
+	least, band := d.least(cur, step), d.policy.DeadBandDown
 	switch {
 	case newest >= cur:
 		d.hold("rising", d.line().s("the newest seconds need ").n(newest).s(": the minute's mean has not followed yet").text())
@@ -145,16 +145,6 @@ func (d *decision) down(cur int) {
 			d.note("down_step", d.line().s("at most ").n(step).s(" fewer in one step").text())
 		}
 	}
-}
-
-// downBand is how far the need has to have fallen. What goes on falling is followed
-// closely; a turn has to be worth it.
-func (d *decision) downBand() float64 {
-	up, down := d.in.State.LastUpAt, d.in.State.LastDownAt
-	if band := d.policy.DeadBandDown; up == nil || down != nil && !down.Before(*up) {
-		return band
-	}
-	return math.Max(d.policy.DeadBandDown, flipBand)
 }
 
 // downStep is how many may go at once: a tenth; of a surge that has passed as many as no

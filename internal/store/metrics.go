@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"github.com/wedsync/scalability/models"
 )
@@ -68,21 +69,148 @@ func columnsOf(rollups []models.MetricRollup) (rollupColumns, error) {
 }
 
 // HourlyLoad is the mean throughput of each hour (UTC) of [from, until) that has samples,
-// weighted by their number, earliest first.
+// weighted by their number, earliest first. Hours that were rolled come from there, the
+// newest of them and those after it from the rollups of seconds.
 func (s *Store) HourlyLoad(ctx context.Context, service models.ServiceName, from, until time.Time) ([]models.HourlyLoad, error) {
 	hours := []models.HourlyLoad{}
 	err := s.read(ctx, "store.HourlyLoad", func(tx *gorm.DB) error {
+		var newest time.Time
+		if err := tx.Raw("SELECT coalesce(max(hour), 'epoch') FROM hourly_loads WHERE service = ? AND source = ?", service, measuredHere).Scan(&newest).Error; err != nil {
+			return err
+		}
+		if newest.Before(from) {
+			newest = from
+		}
 		// The metric is a constant of the text, so that its partial index fits.
 		return tx.Raw(`
-			SELECT date_trunc('hour', "timestamp", 'UTC') AS hour, sum(sum) / sum(sample_count) AS mean_rps, sum(sample_count)::bigint AS samples
-			FROM scalability_metrics
-			WHERE metric = 'throughput' AND service = ? AND "timestamp" >= ? AND "timestamp" < ? AND sample_count > 0
-			GROUP BY 1 ORDER BY 1`, service, from, until).Scan(&hours).Error
+			WITH fresh AS (
+				SELECT date_trunc('hour', "timestamp", 'UTC') AS hour, sum(sum) / sum(sample_count) AS mean_rps, sum(sample_count)::bigint AS samples
+				FROM scalability_metrics
+				WHERE metric = 'throughput' AND service = @service AND "timestamp" >= @newest AND "timestamp" < @until AND sample_count > 0
+				GROUP BY 1)
+			SELECT * FROM fresh
+			UNION ALL
+			SELECT hour, mean_rps, samples FROM hourly_loads
+			WHERE service = @service AND hour >= @from AND hour < @until AND hour NOT IN (SELECT hour FROM fresh)
+			ORDER BY hour`,
+			map[string]any{"service": service, "newest": newest, "from": from, "until": until}).Scan(&hours).Error
 	})
 	if err != nil {
 		return nil, err
 	}
 	return hours, nil
+}
+
+// measuredHere is the source of hours that this platform measured. Nothing that is loaded
+// from elsewhere replaces them.
+const measuredHere = "metrics"
+
+// rollAgain is how far back hours are rolled again, since samples may come late.
+const rollAgain = 48 * time.Hour
+
+// RollHours keeps the load of each hour that is over, and gives how many are new or changed.
+func (s *Store) RollHours(ctx context.Context, now time.Time) (int, error) {
+	var n int64
+	err := s.write(ctx, "store.RollHours", func(tx *gorm.DB) error {
+		var rolled time.Time
+		err := tx.Raw("SELECT coalesce(max(hour), 'epoch') FROM hourly_loads WHERE source = ?", measuredHere).Scan(&rolled).Error
+		if err != nil {
+			return err
+		}
+		n, err = exec(tx, `
+			INSERT INTO hourly_loads (service, hour, mean_rps, samples, source)
+			SELECT service, date_trunc('hour', "timestamp", 'UTC'), sum(sum) / sum(sample_count), sum(sample_count)::bigint, $1
+			FROM scalability_metrics
+			WHERE metric = 'throughput' AND "timestamp" >= $2 AND "timestamp" < date_trunc('hour', $3::timestamptz, 'UTC') AND sample_count > 0
+			GROUP BY 1, 2 HAVING sum(sum) >= 0
+			ON CONFLICT (service, hour) DO UPDATE SET mean_rps = excluded.mean_rps, samples = excluded.samples, source = excluded.source
+			WHERE hourly_loads.source <> excluded.source OR hourly_loads.samples < excluded.samples`, measuredHere, rolled.Add(-rollAgain), now)
+		return err
+	})
+	return int(n), err
+}
+
+// LoadHours keeps hours that were measured elsewhere; those that were measured here stay as
+// they are, and the same hours again change nothing. It gives how many are new or changed.
+func (s *Store) LoadHours(ctx context.Context, service models.ServiceName, source string, hours []models.HourlyLoad) (int, error) {
+	const op = "store.LoadHours"
+	if source == "" || source == measuredHere {
+		return 0, classify(op, models.Invalid("source", source, "must say where the hours come from, and not be "+measuredHere))
+	}
+	var n int64
+	err := s.write(ctx, op, func(tx *gorm.DB) error {
+		var at []time.Time
+		var mean []float64
+		var samples []int64
+		for _, h := range hours {
+			at, mean, samples = append(at, h.Hour.UTC().Truncate(time.Hour)), append(mean, h.MeanRPS), append(samples, max(h.Samples, 1))
+		}
+		var err error
+		n, err = exec(tx, `
+			INSERT INTO hourly_loads (service, hour, mean_rps, samples, source)
+			SELECT $1, h.hour, h.mean_rps, h.samples, $2 FROM unnest($3::timestamptz[], $4::float8[], $5::bigint[]) AS h (hour, mean_rps, samples)
+			ON CONFLICT (service, hour) DO UPDATE SET mean_rps = excluded.mean_rps, samples = excluded.samples, source = excluded.source
+			WHERE hourly_loads.source <> $6 AND (hourly_loads.mean_rps, hourly_loads.samples, hourly_loads.source) IS DISTINCT FROM (excluded.mean_rps, excluded.samples, excluded.source)`,
+			string(service), source, at, mean, samples, measuredHere)
+		return err
+	})
+	return int(n), err
+}
+
+// SaveForecasts keeps forecasts; one of the same hour and lead that is kept already stays
+// as it is. It gives how many are new, and deletes those past retention.
+func (s *Store) SaveForecasts(ctx context.Context, forecasts []models.LoadForecast) (int, error) {
+	var n int64
+	err := s.write(ctx, "store.SaveForecasts", func(tx *gorm.DB) error {
+		if len(forecasts) > 0 {
+			res := tx.Clauses(clause.OnConflict{DoNothing: true}).CreateInBatches(forecasts, batchRows)
+			if res.Error != nil {
+				return res.Error
+			}
+			n = res.RowsAffected
+		}
+		for _, statement := range []string{
+			"DELETE FROM load_forecasts WHERE target_at < now() - interval '120 days'",
+			"DELETE FROM hourly_loads WHERE hour < now() - interval '1100 days'",
+		} {
+			if _, err := exec(tx, statement); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return int(n), err
+}
+
+// ScoreForecasts writes what came beside the forecasts of the hours that are over, and
+// gives how many.
+func (s *Store) ScoreForecasts(ctx context.Context, now time.Time) (int, error) {
+	var n int64
+	err := s.write(ctx, "store.ScoreForecasts", func(tx *gorm.DB) error {
+		var err error
+		n, err = exec(tx, `
+			UPDATE load_forecasts f SET actual = h.mean_rps FROM hourly_loads h
+			WHERE f.actual IS NULL AND f.target_at < date_trunc('hour', $1::timestamptz, 'UTC') AND h.service = f.service AND h.hour = f.target_at`, now)
+		return err
+	})
+	return int(n), err
+}
+
+// Forecasts are those of the hours of [from, until) that were scored, by lead and hour; a
+// lead of 0 is all of them.
+func (s *Store) Forecasts(ctx context.Context, service models.ServiceName, lead int, from, until time.Time) ([]models.LoadForecast, error) {
+	found := []models.LoadForecast{}
+	err := s.read(ctx, "store.Forecasts", func(tx *gorm.DB) error {
+		q := tx.Where("service = ? AND target_at >= ? AND target_at < ? AND actual IS NOT NULL", service, from, until)
+		if lead > 0 {
+			q = q.Where("lead_hours = ?", lead)
+		}
+		return q.Order("lead_hours, target_at").Find(&found).Error
+	})
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
 }
 
 // How far back the copy at rest of a service's metrics reaches, and what a week has to

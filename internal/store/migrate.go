@@ -176,8 +176,8 @@ func prepare(ctx context.Context, db *sql.DB, role string) error {
 	return tx.Commit()
 }
 
-// privileges are all that the application's role has. It deletes nothing but contacts and
-// feeds, changes no entry of the audit log, and reaches partitions by way of their tables alone.
+// privileges are all that the application's role has. It deletes nothing but contacts,
+// feeds and forecasts past retention, changes no entry of the audit log, and reaches partitions by way of their tables alone.
 func privileges(role string) []string {
 	return []string{
 		"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM " + role,
@@ -187,6 +187,7 @@ func privileges(role string) []string {
 		"GRANT SELECT, INSERT ON scalability_metrics, scaling_evaluations, wedding_predictions, system_health_snapshots, security_audit_logs, service_accounts, revocations TO " + role,
 		"GRANT SELECT, INSERT, UPDATE ON wedding_days TO " + role,
 		"GRANT SELECT, INSERT, UPDATE, DELETE ON wedding_contacts, calendar_feeds TO " + role, // what nobody needs is forgotten
+		"GRANT SELECT, INSERT, UPDATE, DELETE ON hourly_loads, load_forecasts TO " + role,     // policies bound what is deleted to what is old
 		"GRANT SELECT ON policy_revisions TO " + role,
 		"GRANT SELECT, INSERT, UPDATE ON audit_streams TO " + role,
 		"GRANT SELECT, INSERT ON audit_checkpoints, audit_partitions TO " + role,

@@ -45,6 +45,10 @@ func guarded(t *testing.T) (ownerURL, appURL string) {
 	saveEvaluations(t, s, e)
 	require.NoError(t, s.SaveHealthSnapshot(ctx, models.HealthSnapshot{ID: "h1", At: noon, Overall: models.OverallHealthy}))
 	require.NoError(t, s.SaveRollups(ctx, []models.MetricRollup{rollup(noon, 1, 1)}))
+	_, err = s.LoadHours(ctx, models.ServiceAPI, "csv", []models.HourlyLoad{{Hour: noon, MeanRPS: 1, Samples: 1}})
+	require.NoError(t, err)
+	_, err = s.SaveForecasts(ctx, []models.LoadForecast{{Service: models.ServiceAPI, TargetAt: noon, LeadHours: 1, IssuedAt: noon}})
+	require.NoError(t, err)
 	require.NoError(t, s.GrantRole(ctx, bind("user:carla", models.RoleCoordinator)))
 	require.NoError(t, s.GrantRole(ctx, bind("user:anna", models.RoleAdmin)))
 	require.NoError(t, s.ProposePolicy(ctx, aPolicy("a1")))
@@ -93,6 +97,8 @@ func TestEachScopeReadsWhatItMay(t *testing.T) {
 		"scalability_decisions":   {0, 1, 0, 1, 1, 1, 1, 1, 0, 0},
 		"scalability_metrics":     {0, 1, 0, 1, 1, 1, 1, 1, 0, 0},
 		"system_health_snapshots": {0, 1, 0, 1, 1, 1, 1, 1, 0, 0},
+		"hourly_loads":            {0, 1, 0, 1, 1, 1, 1, 1, 0, 0},
+		"load_forecasts":          {0, 1, 0, 1, 1, 1, 1, 1, 0, 0},
 		"security_audit_logs":     {0, 1, 0, 1, 0, 0, 0, 0, 0, 0},
 		"audit_streams":           {0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
 		"audit_checkpoints":       {0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
@@ -187,6 +193,12 @@ func TestEachScopeWritesWhatItMay(t *testing.T) {
 		{"unseal", "UPDATE audit_partitions SET rows = 1", "nnnnnnnnnn"},
 		{"forget a decision", "DELETE FROM scalability_decisions", "nnnnnnnnnn"},
 		{"change metrics", "UPDATE scalability_metrics SET sum = 0", "nnnnnnnnnn"},
+		{"load an hour", "INSERT INTO hourly_loads VALUES ('api', '2027-01-01T00:00:00Z', 1, 1, 'x')", "nynnnnnnnn"},
+		{"change an hour", "UPDATE hourly_loads SET mean_rps = 2", "nynnnnnnnn"},
+		{"forget a young hour", "DELETE FROM hourly_loads", "nnnnnnnnnn"},
+		{"forecast", "INSERT INTO load_forecasts SELECT service, target_at, 2, issued_at, '', 1, 1, 0, 0, 0, false, false FROM unnest(ARRAY['api'], ARRAY[now()], ARRAY[now()]) AS t (service, target_at, issued_at)", "nynnnnnnnn"},
+		{"score", "UPDATE load_forecasts SET actual = 2", "nynnnnnnnn"},
+		{"forget a young forecast", "DELETE FROM load_forecasts", "nnnnnnnnnn"},
 		{"forget metrics", "DELETE FROM scalability_metrics", "nnnnnnnnnn"},
 		{"go round the table", "INSERT INTO scalability_metrics_default VALUES (now(), 'api', 'cpu', 10, 1, 1, 1, 1, 1, '')", "nnnnnnnnnn"},
 		{"read round the table", "SELECT FROM scalability_metrics_default", "nnnnnnnnnn"},

@@ -26,6 +26,7 @@ type Maintainer struct {
 	Weddings   WeddingPredictor
 	Feeds      FeedPoller // nil: there are no feeds
 	Trail      Trail      // nil: the audit log is off
+	Forecasts  ForecastKeeper
 	Now        func() time.Time
 }
 
@@ -166,4 +167,26 @@ func (m *Maintainer) ReadCalendarFeeds(ctx context.Context) (Report, error) {
 	}
 	lines, err := m.Feeds.PollFeeds(ctx)
 	return Report{Changed: append([]string{}, lines...)}, fail(err)
+}
+
+// RefitForecasts learns the whole history anew.
+func (m *Maintainer) RefitForecasts(ctx context.Context) (Report, error) {
+	names, err := m.Forecasts.Refit(ctx, m.Now())
+	rep := Report{Changed: []string{}}
+	for _, n := range names {
+		rep.Changed = append(rep.Changed, string(n))
+	}
+	return rep, fail(err)
+}
+
+// UpdateForecasts learns the last hour and stores what is forecast of the next ones.
+func (m *Maintainer) UpdateForecasts(ctx context.Context) (Report, error) {
+	n, err := m.Forecasts.Update(ctx, m.Now())
+	return Report{Changed: []string{fmt.Sprintf("%d forecasts", n)}}, fail(err)
+}
+
+// ScoreForecasts scores the forecasts whose hour has passed.
+func (m *Maintainer) ScoreForecasts(ctx context.Context) (Report, error) {
+	n, err := m.Forecasts.Score(ctx, m.Now())
+	return Report{Changed: []string{fmt.Sprintf("%d scores", n)}}, fail(err)
 }

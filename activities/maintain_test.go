@@ -60,8 +60,16 @@ func (d *duties) RefreshWeddings(context.Context, time.Time) (int, error) {
 	return 3, d.fails["weddings"]
 }
 
+func (d *duties) Refit(context.Context, time.Time) ([]models.ServiceName, error) {
+	return []models.ServiceName{models.ServiceAPI, models.ServiceMedia}, d.fails["forecasts"]
+}
+
+func (d *duties) Update(context.Context, time.Time) (int, error) { return 14, d.fails["forecasts"] }
+
+func (d *duties) Score(context.Context, time.Time) (int, error) { return 13, d.fails["forecasts"] }
+
 func maintainer(d *duties, l *ledger) *activities.Maintainer {
-	return &activities.Maintainer{Partitions: d, Health: d, Snapshots: d, Decisions: d, Writer: l, Operations: d, Weddings: d, Now: clock}
+	return &activities.Maintainer{Partitions: d, Health: d, Snapshots: d, Decisions: d, Writer: l, Operations: d, Weddings: d, Forecasts: d, Now: clock}
 }
 
 func decision(id string, status models.DecisionStatus, expired time.Duration) models.Decision {
@@ -158,6 +166,25 @@ func TestHealthIsKeptAsItIsSeen(t *testing.T) {
 	d.fails = map[string]error{"snapshot": errAway}
 	_, err = maintainer(d, nil).SnapshotHealth(t.Context())
 	assert.Equal(t, models.KindUnavailable, activities.KindOf(err))
+}
+
+func TestForecastsAreLearnedStoredAndScored(t *testing.T) {
+	for name, c := range map[string]struct {
+		do   func(*activities.Maintainer) (activities.Report, error)
+		want []string
+	}{
+		"refit":  {func(m *activities.Maintainer) (activities.Report, error) { return m.RefitForecasts(t.Context()) }, []string{"api", "media"}},
+		"update": {func(m *activities.Maintainer) (activities.Report, error) { return m.UpdateForecasts(t.Context()) }, []string{"14 forecasts"}},
+		"score":  {func(m *activities.Maintainer) (activities.Report, error) { return m.ScoreForecasts(t.Context()) }, []string{"13 scores"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rep, err := c.do(maintainer(&duties{}, nil))
+			require.NoError(t, err)
+			assert.Equal(t, c.want, rep.Changed)
+			_, err = c.do(maintainer(&duties{fails: map[string]error{"forecasts": errAway}}, nil))
+			assert.Equal(t, models.KindUnavailable, activities.KindOf(err))
+		})
+	}
 }
 
 func TestPredictionsAreCounted(t *testing.T) {

@@ -168,6 +168,16 @@ type Trail interface {
 	Verify(ctx context.Context) (found string, sound bool, err error)
 }
 
+// ForecastKeeper learns from history, stores forecasts and scores them.
+type ForecastKeeper interface {
+	// Refit learns the whole history anew, and names the services that have enough of it.
+	Refit(ctx context.Context, now time.Time) ([]models.ServiceName, error)
+	// Update learns the last hour, and gives how many forecasts were stored.
+	Update(ctx context.Context, now time.Time) (int, error)
+	// Score gives how many forecasts were scored, since their hour has passed.
+	Score(ctx context.Context, now time.Time) (int, error)
+}
+
 // Auditor keeps what the platform itself did to capacity.
 type Auditor interface {
 	Record(ctx context.Context, e models.AuditEntry) error

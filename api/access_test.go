@@ -48,6 +48,7 @@ func samples(t testing.TB) map[string]sample {
 		"GET /audit":                               {"/audit?decision=deny&actor=user:anna&action=change.*&limit=3", "", 200, "AuditEntries"},
 		"GET /savings":                             {"/savings?since=2027-06-11T00:00:00Z", "", 200, "Savings"},
 		"POST /predictions":                        {"/predictions", `{}`, 200, "Predict"},
+		"GET /predictions/accuracy":                {"/predictions/accuracy?service=media&days=14", "", 200, "Accuracy"},
 		"GET /services":                            {"/services", "", 200, "Services"},
 		"GET /services/:service":                   {"/services/search", "", 200, "Service"},
 		"PUT /services/:service":                   {"/services/api", svc, 200, "UpdateService"},

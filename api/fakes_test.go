@@ -477,6 +477,14 @@ func (p *platform) Predict(ctx context.Context, r models.PredictionRequest, now 
 	return models.Prediction{Service: r.Service, IssuedAt: now, Reason: "Nothing is known."}, p.enter(ctx, "Predict")
 }
 
+func (p *platform) Accuracy(ctx context.Context, service models.ServiceName, days int, _ time.Time) (models.ForecastAccuracy, error) {
+	return models.ForecastAccuracy{Service: service, Days: days, Gate: models.ForecastGate{Service: service, Reason: "not trusted: nothing was measured"}, Rows: []models.AccuracyRow{}}, p.enter(ctx, "Accuracy")
+}
+
+func (p *platform) Gates(context.Context, time.Time) []models.ForecastGate {
+	return []models.ForecastGate{{Service: models.ServiceAPI, Reason: "not trusted: nothing was measured"}}
+}
+
 func (p *platform) NudgeAutoscale(ctx context.Context, _ models.ServiceName, _ string) error {
 	return p.enter(ctx, "NudgeAutoscale")
 }

@@ -188,6 +188,10 @@ type DatabaseReader interface {
 // Predictor forecasts load.
 type Predictor interface {
 	Predict(ctx context.Context, req models.PredictionRequest, now time.Time) (models.Prediction, error)
+	// Accuracy is how the stored forecasts of the last days did.
+	Accuracy(ctx context.Context, service models.ServiceName, days int, now time.Time) (models.ForecastAccuracy, error)
+	// Gates say whose forecasts may be decided on, as far as that is known without waiting.
+	Gates(ctx context.Context, now time.Time) []models.ForecastGate
 }
 
 // Approver carries a person's answer to a change that waits for one. A change that is

@@ -36,6 +36,9 @@ func (s *server) GetStatus(c *gin.Context, p gen.GetStatusParams) {
 		return
 	}
 	out := gen.Status{At: now, Health: s.Health.Health(ctx, now), Services: services, Gaps: append(gaps, s.calendarGaps(ctx, now)...)}
+	if gates := s.Predictor.Gates(ctx, now); len(gates) > 0 {
+		out.Forecasts = &gates
+	}
 	if isTrue(p.IncludeScaling) {
 		sum := summarise(services)
 		out.Scaling = &sum
@@ -184,6 +187,12 @@ func (s *server) PostPrediction(c *gin.Context) {
 		Quantiles:             valueOr(q.Quantiles, nil),
 	}, s.now())
 	s.reply(c, http.StatusOK, prediction, err)
+}
+
+// GetPredictionAccuracy says how the forecasts did.
+func (s *server) GetPredictionAccuracy(c *gin.Context, p gen.GetPredictionAccuracyParams) {
+	out, err := s.Predictor.Accuracy(c.Request.Context(), valueOr(p.Service, models.ServiceAPI), valueOr(p.Days, 7), s.now())
+	s.reply(c, http.StatusOK, out, err)
 }
 
 func valueOr[T any](p *T, fallback T) T {

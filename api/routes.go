@@ -56,6 +56,7 @@ func routes() []route {
 		guarded(http.MethodGet, "/audit", trail),
 		guarded(http.MethodGet, "/savings", read),
 		guarded(http.MethodPost, "/predictions", read),
+		guarded(http.MethodGet, "/predictions/accuracy", read),
 		guarded(http.MethodGet, "/services", read),
 		guarded(http.MethodGet, "/services/:service", read),
 		guarded(http.MethodPut, "/services/:service", manage),

@@ -35,6 +35,9 @@ func duties() map[workflows.MaintenanceJob]duty {
 		workflows.JobPredictions:   {time.Hour, 11 * time.Minute, true, "Forecasts each coming wedding again."},
 		workflows.JobCalendarFeeds: {time.Minute, 25 * time.Second, true, "Reads the calendar feeds that are due."},
 		workflows.JobWeddingDays:   {24 * time.Hour, 3*time.Hour + 17*time.Minute, true, "Starts the wedding days of the dates ahead."},
+		workflows.JobRefit:         {24 * time.Hour, 3*time.Hour + 20*time.Minute, false, "Learns the whole history anew."},
+		workflows.JobForecasts:     {time.Hour, 2 * time.Minute, true, "Learns the last hour, and stores the forecasts of the next ones."},
+		workflows.JobAccuracy:      {time.Hour, 5 * time.Minute, false, "Scores the forecasts whose hour has passed."},
 	}
 }
 

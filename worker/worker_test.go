@@ -64,7 +64,7 @@ func TestRegisterKnowsEveryNameOfTheContract(t *testing.T) {
 	suite := testsuite.WorkflowTestSuite{}
 	env := suite.NewTestWorkflowEnvironment()
 	worker.Register(env, worker.Activities{})
-	for _, name := range []string{"Observe", "Decide", "Preflight", "Order", "AwaitReady", "Measure", "PlanRollback", "RecordDecision", "CloseDecision", "SaveState", "KeepPartitions", "SnapshotHealth", "Reconcile", "RefreshPredictions"} {
+	for _, name := range []string{"Observe", "Decide", "Preflight", "Order", "AwaitReady", "Measure", "PlanRollback", "RecordDecision", "CloseDecision", "SaveState", "KeepPartitions", "SnapshotHealth", "Reconcile", "RefreshPredictions", "RefitForecasts", "UpdateForecasts", "ScoreForecasts"} {
 		assert.NotPanics(t, func() { env.OnActivity(name, nil, nil) }, name)
 	}
 	assert.Panics(t, func() { worker.Register(env, worker.Activities{}) }, "a name is registered once")

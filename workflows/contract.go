@@ -114,11 +114,14 @@ const (
 	JobCalendarFeeds MaintenanceJob = "calendar_feeds" // weddings from feeds
 	JobAuditVerify   MaintenanceJob = "audit_verify"   // is the audit trail as it was written?
 	JobWeddingDays   MaintenanceJob = "wedding_days"   // the workflows of the dates ahead
+	JobRefit         MaintenanceJob = "refit"          // models that learn the whole history anew
+	JobForecasts     MaintenanceJob = "forecasts"      // models that learn the last hour, and forecasts to be judged
+	JobAccuracy      MaintenanceJob = "accuracy"       // forecasts whose hour has passed
 )
 
 // MaintenanceJobs lists the jobs.
 func MaintenanceJobs() []MaintenanceJob {
-	return []MaintenanceJob{JobPartitions, JobSnapshots, JobReconcile, JobPredictions, JobCalendarFeeds, JobAuditVerify, JobWeddingDays}
+	return []MaintenanceJob{JobPartitions, JobSnapshots, JobReconcile, JobPredictions, JobCalendarFeeds, JobAuditVerify, JobWeddingDays, JobRefit, JobForecasts, JobAccuracy}
 }
 
 // MaintenanceID is the workflow ID of a job; Temporal Schedules append the time.

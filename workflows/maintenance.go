@@ -58,6 +58,12 @@ func (m *maintenance) duty(ctx workflow.Context) (workflow.Future, error) {
 		return workflow.ExecuteActivity(within(ctx, 10*time.Minute, 15*time.Minute), maintainer.ReadCalendarFeeds), nil
 	case JobWeddingDays:
 		return workflow.ExecuteActivity(within(ctx, time.Minute, 30*time.Minute), dayKeeper.StartWeddingDays), nil
+	case JobRefit:
+		return workflow.ExecuteActivity(within(ctx, 5*time.Minute, 20*time.Minute), maintainer.RefitForecasts), nil
+	case JobForecasts:
+		return workflow.ExecuteActivity(within(ctx, 2*time.Minute, 10*time.Minute), maintainer.UpdateForecasts), nil
+	case JobAccuracy:
+		return workflow.ExecuteActivity(within(ctx, 2*time.Minute, 10*time.Minute), maintainer.ScoreForecasts), nil
 	default:
 		err := models.Invalid("job", m.in.Job, fmt.Sprintf("must be one of %v", MaintenanceJobs()))
 		return nil, temporal.NewNonRetryableApplicationError(err.Error(), string(models.KindInvalid), nil)

@@ -52,7 +52,7 @@ func (p *plant) activities() worker.Activities {
 		Recorder:   &activities.Recorder{Decisions: p, States: p, Audit: p},
 		WeddingDay: p.days.keeper(),
 		Maintainer: &activities.Maintainer{
-			Partitions: p, Health: p, Snapshots: p, Decisions: p, Writer: p, Operations: p, Weddings: p, Feeds: p, Now: time.Now,
+			Partitions: p, Health: p, Snapshots: p, Decisions: p, Writer: p, Operations: p, Weddings: p, Forecasts: p, Feeds: p, Now: time.Now,
 		},
 	}
 }
@@ -261,6 +261,14 @@ func (p *plant) FindOperation(context.Context, string) (activities.OperationStat
 }
 
 func (p *plant) RefreshWeddings(context.Context, time.Time) (int, error) { return 3, nil }
+
+func (p *plant) Refit(context.Context, time.Time) ([]models.ServiceName, error) {
+	return []models.ServiceName{models.ServiceAPI}, nil
+}
+
+func (p *plant) Update(context.Context, time.Time) (int, error) { return 14, nil }
+
+func (p *plant) Score(context.Context, time.Time) (int, error) { return 13, nil }
 
 // outcome reads how a decision ended.
 func (p *plant) outcome(id string) models.Outcome {

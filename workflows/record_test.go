@@ -317,6 +317,7 @@ func recordMaintenance(t *testing.T) {
 		workflows.JobPartitions: "dropped metrics_last_year", workflows.JobSnapshots: "unhealthy",
 		workflows.JobReconcile: "forgotten expired", workflows.JobPredictions: "3 predictions", workflows.JobCalendarFeeds: "crm: as it was", workflows.JobAuditVerify: "the audit log is off",
 		workflows.JobWeddingDays: tomorrow.Format(time.DateOnly),
+		workflows.JobRefit:       "api", workflows.JobForecasts: "14 forecasts", workflows.JobAccuracy: "13 scores",
 	}
 	for _, job := range workflows.MaintenanceJobs() {
 		run, err := s.c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: "recorded/" + string(job) + uuid.NewString(), TaskQueue: s.queue},

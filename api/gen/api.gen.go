@@ -309,11 +309,14 @@ func (e WorkflowSignalSignal) Valid() bool {
 
 // Defines values for WorkflowStartJob.
 const (
+	Accuracy      WorkflowStartJob = "accuracy"
 	AuditVerify   WorkflowStartJob = "audit_verify"
 	CalendarFeeds WorkflowStartJob = "calendar_feeds"
+	Forecasts     WorkflowStartJob = "forecasts"
 	Partitions    WorkflowStartJob = "partitions"
 	Predictions   WorkflowStartJob = "predictions"
 	Reconcile     WorkflowStartJob = "reconcile"
+	Refit         WorkflowStartJob = "refit"
 	Snapshots     WorkflowStartJob = "snapshots"
 	WeddingDays   WorkflowStartJob = "wedding_days"
 )
@@ -321,15 +324,21 @@ const (
 // Valid indicates whether the value is a known member of the WorkflowStartJob enum.
 func (e WorkflowStartJob) Valid() bool {
 	switch e {
+	case Accuracy:
+		return true
 	case AuditVerify:
 		return true
 	case CalendarFeeds:
+		return true
+	case Forecasts:
 		return true
 	case Partitions:
 		return true
 	case Predictions:
 		return true
 	case Reconcile:
+		return true
+	case Refit:
 		return true
 	case Snapshots:
 		return true
@@ -724,6 +733,12 @@ type FloorRaise struct {
 	Service *ServiceName `json:"service,omitempty"`
 	Until   time.Time    `json:"until"`
 }
+
+// ForecastAccuracy defines model for ForecastAccuracy.
+type ForecastAccuracy = models.ForecastAccuracy
+
+// ForecastGate Whether decisions may be made on the forecasts of a service now
+type ForecastGate = models.ForecastGate
 
 // Health Example: {"checkedAt":"2027-06-12T14:00:00Z","database":true,"loadPredictor":true,"overallHealth":"healthy","performanceMonitor":true,"rbacManager":true,"scalingEngine":true}
 type Health = models.Health
@@ -1192,6 +1207,9 @@ type Status struct {
 	At       time.Time       `json:"at"`
 	Database *DatabaseStatus `json:"database,omitempty"`
 
+	// Forecasts Whose forecasts may be decided on; absent where nothing is known of them yet
+	Forecasts *[]ForecastGate `json:"forecasts,omitempty"`
+
 	// Gaps What could not be read, one sentence each
 	Gaps []string `json:"gaps"`
 
@@ -1464,6 +1482,15 @@ type ListDecisionsParams struct {
 
 // ListDecisionsParamsOutcome defines parameters for ListDecisions.
 type ListDecisionsParamsOutcome string
+
+// GetPredictionAccuracyParams defines parameters for GetPredictionAccuracy.
+type GetPredictionAccuracyParams struct {
+	// Service Absent: api
+	Service *ServiceName `form:"service,omitempty" json:"service,omitempty"`
+
+	// Days How many days back
+	Days *int `form:"days,omitempty" json:"days,omitempty"`
+}
 
 // ListReservationsParams defines parameters for ListReservations.
 type ListReservationsParams struct {
@@ -1783,6 +1810,9 @@ type ServerInterface interface {
 	// PostPrediction Forecast the load of a service by the hour
 	// (POST /api/scalability/predictions)
 	PostPrediction(c *gin.Context)
+	// GetPredictionAccuracy How the stored forecasts of a service did
+	// (GET /api/scalability/predictions/accuracy)
+	GetPredictionAccuracy(c *gin.Context, params GetPredictionAccuracyParams)
 	// ListReservations Claims on capacity, newest first
 	// (GET /api/scalability/reservations)
 	ListReservations(c *gin.Context, params ListReservationsParams)
@@ -2485,6 +2515,41 @@ func (siw *ServerInterfaceWrapper) PostPrediction(c *gin.Context) {
 	}
 
 	siw.Handler.PostPrediction(c)
+}
+
+// GetPredictionAccuracy operation middleware
+func (siw *ServerInterfaceWrapper) GetPredictionAccuracy(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetPredictionAccuracyParams
+
+	// ------------- Optional query parameter "service" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "service", c.Request.URL.Query(), &params.Service, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter service: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "days" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "days", c.Request.URL.Query(), &params.Days, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter days: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetPredictionAccuracy(c, params)
 }
 
 // ListReservations operation middleware
@@ -3824,6 +3889,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/api/scalability/savings", wrapper.GetSavings)
 	router.GET(options.BaseURL+"/api/scalability/audit", wrapper.ListAuditEntries)
 	router.POST(options.BaseURL+"/api/scalability/predictions", wrapper.PostPrediction)
+	router.GET(options.BaseURL+"/api/scalability/predictions/accuracy", wrapper.GetPredictionAccuracy)
 	router.GET(options.BaseURL+"/api/scalability/services", wrapper.ListServices)
 	router.GET(options.BaseURL+"/api/scalability/services/:service", wrapper.GetService)
 	router.PUT(options.BaseURL+"/api/scalability/services/:service", wrapper.PutService)

@@ -40,6 +40,7 @@ var (
 	_ activities.CalendarReader   = (*predictor.Predictor)(nil)
 	_ activities.UsualReader      = (*predictor.Predictor)(nil)
 	_ activities.WeddingPredictor = (*predictor.Predictor)(nil)
+	_ activities.ForecastKeeper   = (*predictor.Predictor)(nil)
 	_ activities.Actuator         = (*fleet.Client)(nil)
 	_ activities.Measurer         = (*fleet.Client)(nil)
 	_ activities.Prober           = (*fleet.Client)(nil)

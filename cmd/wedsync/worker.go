@@ -84,7 +84,7 @@ func (s *parts) activities() (worker.Activities, error) {
 		Recorder: s.recorder(),
 		Maintainer: &activities.Maintainer{
 			Partitions: s.store, Health: publishedHealth{s.hot, s.healthChecker(s.metricsArrive)}, Snapshots: s.store,
-			Decisions: s.store, Writer: s.store, Operations: s.launcher, Weddings: s.predict, Feeds: s.poller(), Trail: trail, Now: time.Now,
+			Decisions: s.store, Writer: s.store, Operations: s.launcher, Weddings: s.predict, Forecasts: s.predict, Feeds: s.poller(), Trail: trail, Now: time.Now,
 		},
 	}, nil
 }

@@ -59,7 +59,7 @@ func TestWhatMayNotBeStartedIsRefusedByField(t *testing.T) {
 		"an operation":       {models.StartCommand{Kind: models.WorkflowScaleUp, Service: models.ServiceAPI}, "kind", "autoscalers alone"},
 		"an unknown kind":    {models.StartCommand{Kind: "cron"}, "kind", "autoscale, maintenance"},
 		"an unknown service": {models.StartCommand{Kind: models.WorkflowAutoscale, Service: "nginx"}, "service", "must be one of"},
-		"an unknown job":     {models.StartCommand{Kind: models.WorkflowMaintenance, Job: "cleanup"}, "job", "partitions, snapshots, reconcile, predictions"},
+		"an unknown job":     {models.StartCommand{Kind: models.WorkflowMaintenance, Job: "cleanup"}, "job", "partitions, snapshots, reconcile, predictions, calendar_feeds, audit_verify, wedding_days, refit, forecasts, accuracy"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

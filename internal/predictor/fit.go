@@ -56,6 +56,13 @@ func (p *Predictor) see(ctx context.Context, service models.Service, m *model, n
 		if err := p.refresh(ctx, l, m, v, now); err != nil {
 			return nil, err
 		}
+		r, err := p.kept(ctx, service.Name, m.running, now)
+		if err != nil {
+			return nil, err
+		}
+		if r != nil {
+			v.record = r
+		}
 		if !weddings {
 			for i := range v.hours {
 				v.hours[i] = v.hours[i].without()
@@ -97,7 +104,7 @@ func (l *learner) rebook(newest []models.Wedding, from time.Time) {
 	}
 	all = append(all, newest...)
 	same := slices.EqualFunc(all, l.booked, func(a, b models.Wedding) bool {
-		return a.ID == b.ID && a.StartsAt.Equal(b.StartsAt) && a.EndsAt.Equal(b.EndsAt) && a.Guests == b.Guests && a.Status == b.Status && a.Region == b.Region
+		return a.ID == b.ID && a.StartsAt.Equal(b.StartsAt) && a.EndsAt.Equal(b.EndsAt) && a.Guests == b.Guests && a.Status == b.Status && a.Region == b.Region && a.Type == b.Type && a.Tier == b.Tier
 	})
 	if !same {
 		l.book(all)

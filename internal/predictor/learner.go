@@ -115,6 +115,12 @@ func (l *learner) book(weddings []models.Wedding) {
 // tagsOf are what tells weddings apart, beside their guests.
 func tagsOf(w models.Wedding) []string {
 	var out []string
+	if w.Type != "" {
+		out = append(out, "type "+string(w.Type))
+	}
+	if w.Tier != "" {
+		out = append(out, "tier "+string(w.Tier))
+	}
 	if w.Region != "" {
 		out = append(out, "region "+w.Region)
 	}

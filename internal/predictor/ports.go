@@ -31,3 +31,17 @@ type Archive interface {
 type Cache interface {
 	PutPrediction(ctx context.Context, p models.WeddingPrediction) error
 }
+
+// Rollups keeps the load of the hours that are over.
+type Rollups interface {
+	RollHours(ctx context.Context, now time.Time) (int, error)
+}
+
+// Ledger keeps forecasts with their origin, writes what came beside them, and reads those
+// that were scored, by lead (0: all) and hour. A forecast that is kept already stays as
+// it is.
+type Ledger interface {
+	SaveForecasts(ctx context.Context, forecasts []models.LoadForecast) (int, error)
+	ScoreForecasts(ctx context.Context, now time.Time) (int, error)
+	Forecasts(ctx context.Context, service models.ServiceName, lead int, from, until time.Time) ([]models.LoadForecast, error)
+}

@@ -31,12 +31,15 @@ type Options struct {
 	Catalogue         Catalogue
 	Archive           Archive
 	Cache             Cache
-	Now               func() time.Time         // for Check alone; nil is time.Now
-	Weddings          bool                     // SCALABILITY_WEDDING_INTELLIGENCE_ENABLED
-	SeasonMultipliers bool                     // WEDDING_SEASON_MULTIPLIERS_ENABLED
-	Zone              *time.Location           // whose clock days and weeks follow; nil is UTC
-	Holiday           func(day time.Time) bool // nil: none
-	Log               *slog.Logger             // nil = silent
+	Rollups           Rollups                   // nil: hours are not kept
+	Ledger            Ledger                    // nil: forecasts are not stored
+	OnGate            func(models.ForecastGate) // nil: nobody is told
+	Now               func() time.Time          // for Check, Days and Hours alone; nil is time.Now
+	Weddings          bool                      // SCALABILITY_WEDDING_INTELLIGENCE_ENABLED
+	SeasonMultipliers bool                      // WEDDING_SEASON_MULTIPLIERS_ENABLED
+	Zone              *time.Location            // whose clock days and weeks follow; nil is UTC
+	Holiday           func(day time.Time) bool  // nil: none
+	Log               *slog.Logger              // nil = silent
 }
 
 // Predictor forecasts load. It is safe for concurrent use. What it reads it reads as
@@ -51,6 +54,8 @@ type Predictor struct {
 	learners map[models.ServiceName]*learner
 	alone    map[models.ServiceName]int64 // hour in which no service was found that it is like
 	past     map[models.ServiceName]known[map[int64]float64]
+	records  map[models.ServiceName]known[record]
+	trusted  map[models.ServiceName]bool
 	weddings known[[]models.Wedding]
 }
 
@@ -67,7 +72,7 @@ func New(o Options) *Predictor {
 	}
 	return &Predictor{
 		opts: o, models: map[modelKey]known[*model]{}, views: map[modelKey]known[*view]{}, learners: map[models.ServiceName]*learner{}, alone: map[models.ServiceName]int64{},
-		past: map[models.ServiceName]known[map[int64]float64]{},
+		past: map[models.ServiceName]known[map[int64]float64]{}, records: map[models.ServiceName]known[record]{}, trusted: map[models.ServiceName]bool{},
 	}
 }
 

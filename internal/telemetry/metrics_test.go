@@ -93,6 +93,12 @@ func TestAllMetricsFollowTheConventions(t *testing.T) {
 	NewDecisionMetrics(r).Decided(models.ServiceAPI, models.ClassHold, models.DirectionHold, time.Millisecond)
 	NewOperationMetrics(r).Finished(models.ServiceAPI, models.OutcomeVerified, time.Second)
 	NewIngestMetrics(r).Refused(1)
+	wape := 0.2
+	forecasts := NewForecastMetrics(r)
+	forecasts.Judged(models.ForecastGate{Service: models.ServiceAPI, Trusted: true, WAPE7Days: &wape})
+	holds(t, r, "wedsync_forecast_error_ratio", `wedsync_forecast_error_ratio{service="api"} 0.2`)
+	forecasts.Judged(models.ForecastGate{Service: models.ServiceAPI})
+	holds(t, r, "wedsync_forecast_trusted", `wedsync_forecast_trusted{service="api"} 0`)
 	temporal := NewTemporalMetrics(r)
 	temporal.Counter("temporal_request").Inc(1)
 	temporal.Gauge("temporal_num_pollers").Update(1)

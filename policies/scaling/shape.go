@@ -24,8 +24,10 @@ const (
 	transientTurn = 0.6
 	transient     = 0.7
 	// turnSpan is how far the first scale-in after growth looks back: load that comes and
-	// goes within a quarter of an hour turned capacity about each time.
-	turnSpan = 900 * time.Second
+	// goes within a quarter of an hour turned capacity about each time. A service whose own
+	// window is short looks back three times as far as that.
+	turnSpan  = 900 * time.Second
+	turnTimes = 3
 )
 
 // shape turns the raw need into the spec to order.
@@ -239,7 +241,7 @@ func (d *decision) stabilised() int {
 func (d *decision) window() time.Duration {
 	span := seconds(d.stabilisation)
 	if d.turns() {
-		return max(span, turnSpan)
+		return max(span, min(turnSpan, turnTimes*span))
 	}
 	return span
 }

@@ -25,6 +25,7 @@ type WeddingDayKeeper struct {
 	Usage     DayUsage
 	Claims    DayClaims
 	Frozen    Claims
+	Feeds     FeedReader        // nil: nobody reads feeds
 	Starter   WeddingDayStarter // nil: days are not started by themselves
 	Days      WeddingDayWriter
 	Nudge     Nudger

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/wedsync/scalability/models"
-	"github.com/wedsync/scalability/policies/weddingday"
 )
 
 const (
@@ -46,7 +45,7 @@ func (k *WeddingDayKeeper) CheckDay(ctx context.Context, in CheckDayInput) ([]mo
 	}
 	return []models.DayCheck{
 		k.checkPlan(in, planned), k.checkCertificate(ctx, planned), k.checkQuota(ctx, planned, peaks), k.checkDatabase(ctx, planned, peaks),
-		k.checkCalendar(in), k.checkRoutes(), k.checkFreeze(ctx, in, planned),
+		k.checkCalendar(ctx, in), k.checkRoutes(), k.checkFreeze(ctx, in, planned),
 	}, nil
 }
 
@@ -146,11 +145,26 @@ func (k *WeddingDayKeeper) checkDatabase(ctx context.Context, planned []models.S
 	return c
 }
 
-func (k *WeddingDayKeeper) checkCalendar(in CheckDayInput) models.DayCheck {
-	age := k.Now().Sub(in.ReadAt)
+// checkCalendar wants the calendar and each feed of it to have been read lately.
+func (k *WeddingDayKeeper) checkCalendar(ctx context.Context, in CheckDayInput) models.DayCheck {
+	now := k.Now()
+	age := now.Sub(in.ReadAt)
 	c := models.DayCheck{Name: "calendar", Verdict: models.CheckOK, Text: fmt.Sprintf("the calendar was read %s ago", age.Round(time.Minute))}
 	if in.ReadAt.IsZero() || age > in.Day.Lens.Span(calendarFresh) {
 		c.Verdict, c.Remedy = models.CheckWarning, "look why the calendar cannot be read: its last copy counts"
+	}
+	if k.Feeds == nil {
+		return c
+	}
+	feeds, err := k.Feeds.CalendarFeeds(ctx)
+	if err != nil {
+		return models.DayCheck{Name: c.Name, Verdict: models.CheckUnknown, Text: "the feeds could not be read (" + cause(err) + ")", Remedy: "look whether Postgres answers"}
+	}
+	for _, f := range feeds {
+		if f.Enabled && models.AlarmOf(f.ReadAge(now), now) != models.CalendarFresh {
+			c.Verdict = worse(c.Verdict, models.CheckFailed)
+			c.Text, c.Remedy = fmt.Sprintf("feed %s was last read whole %.0f h ago", f.Source, f.ReadAge(now).Hours()), "look why the feed cannot be read: weddings booked since are not known"
+		}
 	}
 	return c
 }
@@ -193,154 +207,3 @@ func (k *WeddingDayKeeper) checkFreeze(ctx context.Context, in CheckDayInput, pl
 	}
 	return c
 }
-
-// PublishDay keeps a day as it stands, for whoever looks: the API, the monitor's
-// thresholds, the dashboard.
-func (k *WeddingDayKeeper) PublishDay(ctx context.Context, d models.WeddingDay) error {
-	d.UpdatedAt = k.Now()
-	return fail(k.Days.SaveWeddingDay(ctx, d))
-}
-
-// ConcludeInput ends a day.
-type ConcludeInput struct {
-	Day     DayRef            `json:"day"`
-	Row     models.WeddingDay `json:"row"`
-	Outcome string            `json:"outcome"`
-	From    time.Time         `json:"from"` // of the first floor, in the day's time
-}
-
-// ConcludeDay ends what is still reserved, compares what was promised with what was used,
-// and keeps the report.
-func (k *WeddingDayKeeper) ConcludeDay(ctx context.Context, in ConcludeInput) (models.DayReport, error) {
-	now := k.Now()
-	rows, err := k.Claims.HeldReservations(ctx, in.Day.Holder)
-	if err != nil {
-		return models.DayReport{}, fail(err)
-	}
-	if _, _, err := k.reconcile(ctx, HoldInput{Day: in.Day}, nil); err != nil {
-		return models.DayReport{}, fail(err)
-	}
-	r := models.DayReport{Outcome: in.Outcome, Weddings: in.Row.Weddings, Guests: in.Row.Guests, From: in.Day.Lens.Clock(in.From), Until: now, Services: []models.DayUse{}}
-	for _, row := range rows {
-		if row.From.Before(r.From) {
-			r.From = row.From
-		}
-	}
-	if len(rows) > 0 && r.From.Before(now) {
-		if err := k.use(ctx, in, rows, &r); err != nil {
-			return r, fail(err)
-		}
-	}
-	r.Text = reportText(r)
-	in.Row.Report, in.Row.UpdatedAt, in.Row.Text = &r, now, r.Text
-	in.Row.Phase, in.Row.Windows, in.Row.StrictFrom, in.Row.StrictTo = models.WeddingDayDone, []models.TimeSpan{}, nil, nil
-	return r, fail(k.Days.SaveWeddingDay(ctx, in.Row))
-}
-
-// use fills in what each service was promised and what it used.
-func (k *WeddingDayKeeper) use(ctx context.Context, in ConcludeInput, rows []models.Reservation, r *models.DayReport) error {
-	spent, err := k.Usage.Savings(ctx, r.From, r.Until)
-	if err != nil {
-		return err
-	}
-	for _, s := range spent.Services {
-		u := models.DayUse{Service: s.Service, PeakReplicas: s.PeakReplicas, UsedHours: s.ReplicaHours, Cost: s.Cost}
-		promise(&u, rows, r.Until)
-		if u.PeakFloor == 0 {
-			continue
-		}
-		if err := k.measure(ctx, &u, in.Row, *r); err != nil {
-			return err
-		}
-		r.Services, r.Cost = append(r.Services, u), r.Cost+u.Cost
-	}
-	return nil
-}
-
-// promise adds up what was reserved for a service until the end of the day.
-func promise(u *models.DayUse, rows []models.Reservation, until time.Time) {
-	for _, row := range rows {
-		end := earliestOf(row.Until, until)
-		if row.EndedAt != nil {
-			end = earliestOf(end, *row.EndedAt)
-		}
-		if row.Service == u.Service && end.After(row.From) {
-			u.PeakFloor = max(u.PeakFloor, row.Replicas)
-			u.PromisedHours += float64(row.Replicas) * end.Sub(row.From).Hours()
-		}
-	}
-}
-
-// measure looks up the peak of the load, and the minutes above a strict threshold.
-func (k *WeddingDayKeeper) measure(ctx context.Context, u *models.DayUse, row models.WeddingDay, r models.DayReport) error {
-	peak, err := k.Usage.PeakLoad(ctx, u.Service, r.From, r.Until, 1)
-	if err != nil {
-		return err
-	}
-	if peak != nil {
-		u.PeakRPS = *peak
-	}
-	for _, w := range row.Windows {
-		n, err := k.Usage.ViolationMinutes(ctx, u.Service, w.From, earliestOf(w.Until, r.Until), row.Thresholds)
-		if err != nil {
-			return err
-		}
-		u.ViolationMinutes += n
-	}
-	return nil
-}
-
-func earliestOf(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
-}
-
-func reportText(r models.DayReport) string {
-	if len(r.Services) == 0 {
-		return fmt.Sprintf("The day is %s: no capacity was reserved.", r.Outcome)
-	}
-	worst, minutes := r.Services[0], 0
-	for _, u := range r.Services {
-		minutes += u.ViolationMinutes
-		if u.PeakFloor > worst.PeakFloor {
-			worst = u
-		}
-	}
-	return fmt.Sprintf("The day is %s: %d guests of %d weddings, %s promised %d replicas at its peak and used %d, %d minutes above a strict threshold, cost %.2f.",
-		r.Outcome, r.Guests, r.Weddings, worst.Service, worst.PeakFloor, worst.PeakReplicas, minutes, r.Cost)
-}
-
-// StartWeddingDays starts the workflow of each date with weddings in the week ahead, and of
-// those that still run. What runs already is left alone.
-func (k *WeddingDayKeeper) StartWeddingDays(ctx context.Context) (Report, error) {
-	rep := Report{Changed: []string{}}
-	if k.Starter == nil {
-		return rep, nil
-	}
-	now := k.Now()
-	rows, err := k.Calendar.Weddings(ctx, models.WeddingFilter{From: now, Until: now.Add(daysAhead)})
-	if err != nil {
-		return rep, fail(err)
-	}
-	seen := map[string]bool{}
-	for _, w := range rows {
-		if seen[w.WeddingDate] || w.WeddingDate == "" {
-			continue
-		}
-		seen[w.WeddingDate] = true
-		started, err := k.Starter.EnsureWeddingDay(ctx, w.WeddingDate, "")
-		if err != nil {
-			return rep, fail(err)
-		}
-		if started {
-			rep.Changed = append(rep.Changed, w.WeddingDate)
-		}
-	}
-	return rep, nil
-}
-
-// daysAhead is how far the daily look goes: a week, so that one that is missed costs
-// nothing.
-const daysAhead = 7*24*time.Hour + weddingday.ChecklistAhead

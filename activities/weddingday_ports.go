@@ -55,3 +55,8 @@ type Nudger interface {
 type WeddingDayStarter interface {
 	EnsureWeddingDay(ctx context.Context, date, region string) (started bool, err error)
 }
+
+// FeedReader lists the feeds that the calendar is read from.
+type FeedReader interface {
+	CalendarFeeds(ctx context.Context) ([]models.CalendarFeed, error)
+}

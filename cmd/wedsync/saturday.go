@@ -133,7 +133,7 @@ func twin(ctx context.Context, file devstack.DevFile, name models.ServiceName, s
 	p := models.DefaultScalingPolicy(models.TierStandard)
 	p.HoldAfterUpSeconds, p.DownStabilisationSeconds, p.DownPeriodSeconds, p.PanicSeconds = seconds(600), seconds(300), 1, 1
 	p.DownStepShare = 0.25 // a verified step takes seconds of the clock, which are minutes of this day
-	p.ReadyDeadlineSeconds, p.SoakSeconds, p.MeasurementIntervalSeconds, p.Measurements, p.MinimumRequests, p.OperationDeadlineSeconds = 20, 0, 1, 2, 20, 60
+	p.ReadyDeadlineSeconds, p.SoakSeconds, p.MeasurementIntervalSeconds, p.Measurements, p.MinimumRequests, p.OperationDeadlineSeconds = 20, 0, 1, 1, 20, 60
 	svc.Policy = p
 	if err := speak(ctx, call{http.MethodPut, path, file.Tokens.Admin, svc}, nil); err != nil {
 		return err

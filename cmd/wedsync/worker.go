@@ -94,7 +94,7 @@ func (s *parts) activities() (worker.Activities, error) {
 func (s *parts) dayKeeper(capacity activities.Measurer) *activities.WeddingDayKeeper {
 	k := &activities.WeddingDayKeeper{
 		Calendar: s.store, Catalogue: s.store, Learned: s.store, Measurer: capacity, States: s.store, Usage: s.store,
-		Claims: s.store, Frozen: s.store, Days: s.store, Nudge: s.launcher, Now: time.Now,
+		Claims: s.store, Frozen: s.store, Feeds: s.store, Days: s.store, Nudge: s.launcher, Now: time.Now,
 		Routes: func() (names []string) {
 			for _, c := range s.cfg.Monitoring.AlertChannels {
 				names = append(names, string(c))

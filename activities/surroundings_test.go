@@ -64,6 +64,7 @@ func TestTheLastCopyOfTheCalendarCountsWhenItCannotBeRead(t *testing.T) {
 		for how, fault := range map[string]func(context.Context) error{
 			"away": func(context.Context) error { return errAway }, "hanging": hang,
 		} {
+			synctest.Wait()
 			p.faults["calendar"] = fault
 			obs := observed(t, o)
 			assert.Equal(t, first.Calendar, obs.Calendar, how)
@@ -71,6 +72,7 @@ func TestTheLastCopyOfTheCalendarCountsWhenItCannotBeRead(t *testing.T) {
 			assert.Empty(t, obs.Gaps, how)
 			time.Sleep(time.Minute) // what hangs is given up
 		}
+		synctest.Wait() // whoever still reads has read
 		delete(p.faults, "calendar")
 		assert.Nil(t, observed(t, o).Calendar, "what is read again counts")
 	})

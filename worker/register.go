@@ -17,6 +17,7 @@ type Activities struct {
 	Recorder   *activities.Recorder
 	Maintainer *activities.Maintainer
 	WeddingDay *activities.WeddingDayKeeper
+	Seasons    *activities.Seasons
 }
 
 // Register makes the workflows and activities known under the names of the contract.
@@ -27,6 +28,9 @@ func Register(r worker.Registry, a Activities) {
 		workflows.ScaleDownType:   workflows.ScaleDown,
 		workflows.MaintenanceType: workflows.Maintenance,
 		workflows.WeddingDayType:  workflows.WeddingDay,
+
+		workflows.SeasonPreparationType: workflows.SeasonPreparation,
+		workflows.SeasonDueType:         workflows.SeasonDue,
 	} {
 		r.RegisterWorkflowWithOptions(w, workflow.RegisterOptions{Name: name})
 	}
@@ -36,6 +40,7 @@ func Register(r worker.Registry, a Activities) {
 	r.RegisterActivity(orEmpty(a.Recorder))
 	r.RegisterActivity(orEmpty(a.Maintainer))
 	r.RegisterActivity(orEmpty(a.WeddingDay))
+	r.RegisterActivity(orEmpty(a.Seasons))
 }
 
 func orEmpty[T any](p *T) *T {

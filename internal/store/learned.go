@@ -43,7 +43,8 @@ func saveStarts(tx *gorm.DB, service models.ServiceName, at time.Time, replicas 
 
 // Learned gives what a service's own record says of it: the time from order to ready of
 // the last 50 starts, and what a replica serves by the load and use of the last day. What
-// the record is too short for is zero.
+// the record is too short for is zero. What a load test has certified counts before what a
+// day's record says of the least that a replica serves.
 func (s *Store) Learned(ctx context.Context, service models.ServiceName, now time.Time) (models.Learned, error) {
 	var starts, capacity struct {
 		N         int
@@ -68,6 +69,9 @@ func (s *Store) Learned(ctx context.Context, service models.ServiceName, now tim
 		if err != nil {
 			return err
 		}
+		if err := certify(tx, service, now, &l); err != nil {
+			return err
+		}
 		return tx.Raw("SELECT count(*) FROM replica_starts WHERE service = ? AND ready_at IS NULL AND seen_at > ?",
 			service, now.Add(-10*time.Minute)).Scan(&l.FailedStarts10Min).Error
 	})
@@ -78,7 +82,10 @@ func (s *Store) Learned(ctx context.Context, service models.ServiceName, now tim
 		l.StartupP50Seconds, l.StartupP95Seconds = starts.Low, starts.High
 	}
 	if capacity.N >= fewestMoments {
-		l.CapacityP10RPS, l.CapacityP50RPS = capacity.Low, capacity.High
+		l.CapacityP50RPS = capacity.High
+		if l.CertifiedAt == nil {
+			l.CapacityP10RPS = capacity.Low
+		}
 	}
 	return l, nil
 }

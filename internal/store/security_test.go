@@ -57,6 +57,7 @@ func guarded(t *testing.T) (ownerURL, appURL string) {
 	require.NoError(t, s.Revoke(ctx, models.Revocation{ID: "v1", TokenID: "t1", Reason: "lost", CreatedAt: noon, Until: noon.Add(time.Hour)}))
 	require.NoError(t, s.SaveWeddingDay(ctx, aDay(aWedding("any", "").WeddingDate)))
 	require.NoError(t, s.SaveWeddingDay(ctx, aDay("2027-06-19")))
+	keepSeason(t, s, "summer")
 	keepAudit(t, appURL, "e1", noon)
 	return ownerURL, appURL
 }
@@ -108,6 +109,10 @@ func TestEachScopeReadsWhatItMay(t *testing.T) {
 		"service_accounts":        {0, 1, 0, 1, 0, 0, 0, 0, 0, 0},
 		"service_keys":            {0, 1, 0, 1, 0, 0, 0, 0, 0, 0},
 		"revocations":             {0, 1, 0, 1, 0, 0, 0, 0, 0, 0},
+		"seasons":                 {0, 1, 0, 1, 1, 1, 1, 1, 0, 0},
+		"season_plans":            {0, 1, 0, 1, 1, 1, 1, 1, 0, 0},
+		"season_gates":            {0, 1, 0, 1, 1, 1, 1, 1, 0, 0},
+		"capacity_certificates":   {0, 1, 0, 1, 1, 1, 1, 1, 0, 0},
 		"policy_revisions":        {0, 1, 1, 1, 1, 1, 1, 1, 0, 0},
 	} {
 		for i, scope := range scopes {
@@ -152,6 +157,11 @@ func TestEachScopeWritesWhatItMay(t *testing.T) {
 		{"forget a key", "DELETE FROM service_keys", "nnnnnnnnnn"},
 		{"revoke", "INSERT INTO revocations VALUES ('new', 't2', '', 'r', 'x', now(), now())", "nynynnnnnn"},
 		{"add an account", "INSERT INTO service_accounts VALUES ('new', 'd', 'x', now())", "nynynnnnnn"},
+		{"change a season", "UPDATE seasons SET phase = 'done'", "nynnnnnnnn"},
+		{"approve a plan by hand", "UPDATE season_plans SET status = 'approved'", "nynnnnnnnn"},
+		{"pass a gate by hand", "UPDATE season_gates SET status = 'passed'", "nynnnnnnnn"},
+		{"certify by hand", "INSERT INTO capacity_certificates VALUES ('new', 's', 'api', 1, 1, 1, 0, now(), now())", "nynnnnnnnn"},
+		{"forget a season", "DELETE FROM seasons", "nnnnnnnnnn"},
 		{"reserve", reservation("floor", ""), "nynyynnnnn"},
 		{"reserve for w1", reservation("floor", "w1"), "nynyynynnn"},
 		{"reserve for w2", reservation("floor", "w2"), "nynyynnnnn"},

@@ -39,11 +39,6 @@ type SeasonClaims interface {
 	EndReservations(ctx context.Context, ids []string, actor string, at time.Time) (int, error)
 }
 
-// Nudger wakes the autoscaler of a service.
-type Nudger interface {
-	NudgeAutoscale(ctx context.Context, service models.ServiceName, reservationID string) error
-}
-
 // LoadTester offers load to a service in steps, and stops when an abort condition holds.
 // beat is called at least each 10 s.
 type LoadTester interface {

@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 
+	"github.com/wedsync/scalability/activities"
 	"github.com/wedsync/scalability/models"
 )
 
@@ -36,6 +37,9 @@ type Options struct {
 	Shadow        bool          // decide and explain, change nothing
 	KillSwitch    bool          // change nothing anywhere
 	ApprovalWait  time.Duration // for a person who has to agree; 0: 15 min
+
+	// Seasons come each year.
+	Seasons []activities.SeasonDefinition
 
 	MetricsRetentionDays int
 	AuditRetentionDays   int

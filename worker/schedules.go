@@ -49,6 +49,9 @@ func EnsureSchedules(ctx context.Context, o Options) error {
 	for _, job := range workflows.MaintenanceJobs() {
 		errs = errors.Join(errs, ensureSchedule(ctx, o, job, all[job]))
 	}
+	for _, d := range o.Seasons {
+		errs = errors.Join(errs, ensureSeason(ctx, o, d))
+	}
 	return errs
 }
 

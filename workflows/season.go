@@ -15,7 +15,7 @@ import (
 const (
 	seasonContinueEvery = 60
 	seasonApprovalWait  = 7 * 24 * time.Hour
-	leastWait           = time.Second
+	briefestWait        = time.Second
 	planAttempt         = 2 * time.Minute
 	planBudget          = 10 * time.Minute
 	gateAttempt         = 3 * time.Hour
@@ -192,7 +192,7 @@ func (s *preparation) wait(ctx workflow.Context, until time.Time) {
 		s.woken = false
 		return
 	}
-	d := max(until.Sub(workflow.Now(ctx)), leastWait)
+	d := max(until.Sub(workflow.Now(ctx)), briefestWait)
 	_, _ = workflow.AwaitWithTimeout(ctx, d, func() bool { return s.woken }) // a cancelled context is seen by run
 	s.woken = false
 }

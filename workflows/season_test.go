@@ -144,7 +144,9 @@ func (st *seasonStage) play() (workflows.SeasonState, error) {
 		err := env.GetWorkflowError()
 		var again *workflow.ContinueAsNewError
 		if err != nil && asContinue(err, &again) {
-			require.NoError(st.t, converter.GetDefaultDataConverter().FromPayloads(again.Input, &in))
+			var next workflows.SeasonInput // a fresh one: what is absent is zero
+			require.NoError(st.t, converter.GetDefaultDataConverter().FromPayloads(again.Input, &next))
+			in = next
 			continue
 		}
 		v, qerr := env.QueryWorkflow(workflows.QueryState)
@@ -174,7 +176,10 @@ func (st *seasonStage) released(s workflows.SeasonState) {
 func fullSeason(t *testing.T) *seasonStage {
 	s := summer2027(t)
 	st := newSeasonStage(t, s, 35*24*time.Hour, 3000)
-	day := func(n int) time.Time { return s.From.Add(time.Duration(n)*24*time.Hour + 7*time.Minute) }
+	// No two at one time of day: an act at the very moment of a step is before or after it.
+	day := func(n int) time.Time {
+		return s.From.Add(time.Duration(n)*24*time.Hour + time.Duration(40+n)*97*time.Second)
+	}
 	st.says(day(-30), workflows.UpdateApprove, workflows.PlanAnswerRequest{Actor: "user:anna", Reason: "mine"}, "somebody else")
 	st.says(day(-29), workflows.UpdateApprove, workflows.PlanAnswerRequest{Actor: "user:bob", Reason: "yes", Version: 9}, "is not the plan that waits")
 	st.approves(day(-20).Add(time.Hour), 1) // asked at −35, lapsed at −28: quota and load test were due
@@ -291,7 +296,7 @@ func TestASeasonHasTheSameEffectsHoweverOftenItContinuesAsNew(t *testing.T) {
 	base := fullSeason(t)
 	want, err := base.play()
 	require.NoError(t, err)
-	for _, every := range []int{3, 7, 60} {
+	for _, every := range []int{1, 2, 3, 5, 7, 60} {
 		t.Run(fmt.Sprint("every ", every), func(t *testing.T) {
 			st := fullSeason(t)
 			st.every = every
@@ -330,7 +335,7 @@ func asContinue(err error, into **workflow.ContinueAsNewError) bool {
 }
 
 func TestCancellingASeasonAtAnyTimeReleasesItsReservations(t *testing.T) {
-	for name, after := range map[string]int{"before anybody agreed": -34, "before a gate": -22, "among the gates": -10, "in the season": 70, "on its last day": 225} {
+	for name, after := range map[string]int{"before anybody agreed": -34, "before a gate": -8, "among the gates": -10, "in the season": 70, "on its last day": 225} {
 		t.Run(name, func(t *testing.T) {
 			s := summer2027(t)
 			st := newSeasonStage(t, s, 35*24*time.Hour, 300)

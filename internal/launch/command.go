@@ -91,6 +91,9 @@ func (l *Launcher) CancelWorkflow(ctx context.Context, id, actor, reason string)
 	if t.family == familyWeddingDay {
 		return models.Invalid("workflowId", id, "a wedding day is cancelled with POST /wedding-days/{date}/cancel")
 	}
+	if t.family == familySeason {
+		return models.Invalid("workflowId", id, "a season is cancelled with POST /seasons/{id}/cancel")
+	}
 	return l.cancel(ctx, id, actor, reason)
 }
 

@@ -26,6 +26,7 @@ const (
 	familyOperation   family = "scale" // ScaleUp or ScaleDown
 	familyMaintenance family = "maintenance"
 	familyWeddingDay  family = "wedding-day"
+	familySeason      family = "season"
 )
 
 var idPart = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.:+-]{0,199}$`)
@@ -44,6 +45,8 @@ func parseID(id string) (target, error) {
 		t.service = name
 		return t, nil
 	case t.family == familyWeddingDay && (len(parts) == 2 || len(parts) == 3 && idPart.MatchString(parts[2])) && isDate(parts[1]):
+		return t, nil
+	case t.family == familySeason && len(parts) == 2 && idPart.MatchString(parts[1]):
 		return t, nil
 	case t.family == familyMaintenance && len(parts) == 2 && idPart.MatchString(parts[1]):
 		for _, job := range workflows.MaintenanceJobs() {
@@ -66,7 +69,7 @@ func kinds() map[string]models.WorkflowKind {
 	return map[string]models.WorkflowKind{
 		workflows.AutoscaleType: models.WorkflowAutoscale, workflows.ScaleUpType: models.WorkflowScaleUp,
 		workflows.ScaleDownType: models.WorkflowScaleDown, workflows.MaintenanceType: models.WorkflowMaintenance,
-		workflows.WeddingDayType: models.WorkflowWeddingDay,
+		workflows.WeddingDayType: models.WorkflowWeddingDay, workflows.SeasonPreparationType: models.WorkflowSeason,
 	}
 }
 

@@ -183,12 +183,10 @@ func privileges(role string) []string {
 		"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM " + role,
 		"REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM " + role,
 		"GRANT USAGE ON SCHEMA public TO " + role,
+		"GRANT SELECT, INSERT, UPDATE ON seasons, season_plans, season_gates, capacity_certificates TO " + role,
 		"GRANT SELECT, INSERT, UPDATE ON services, weddings, reservations, scaling_states, scalability_decisions, replica_starts, role_bindings, service_keys, access_policies TO " + role,
 		"GRANT SELECT, INSERT ON scalability_metrics, scaling_evaluations, wedding_predictions, system_health_snapshots, security_audit_logs, service_accounts, revocations TO " + role,
 		"GRANT SELECT, INSERT, UPDATE ON wedding_days TO " + role,
-		"GRANT SELECT, INSERT, UPDATE ON seasons, season_plans, season_gates, capacity_certificates TO " + role,
-		"GRANT SELECT, INSERT, UPDATE ON services, weddings, reservations, scaling_states, scalability_decisions, replica_starts, role_bindings TO " + role,
-		"GRANT SELECT, INSERT ON scalability_metrics, scaling_evaluations, wedding_predictions, system_health_snapshots, security_audit_logs TO " + role,
 		"GRANT SELECT, INSERT, UPDATE, DELETE ON wedding_contacts, calendar_feeds TO " + role, // what nobody needs is forgotten
 		"GRANT SELECT, INSERT, UPDATE, DELETE ON hourly_loads, load_forecasts TO " + role,     // policies bound what is deleted to what is old
 		"GRANT SELECT ON policy_revisions TO " + role,

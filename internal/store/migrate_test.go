@@ -108,9 +108,7 @@ func TestModelsAndTablesAgree(t *testing.T) {
 	registerSerializers()
 	for _, row := range []interface{ TableName() string }{
 		models.Service{}, models.Wedding{}, models.Reservation{}, models.ScalingState{}, models.Decision{},
-		models.WeddingPrediction{}, models.HealthSnapshot{}, models.MetricRollup{}, models.AuditEntry{}, models.Binding{}, models.CalendarFeed{}, contactRow{}, evaluation{},
-		models.WeddingPrediction{}, models.HealthSnapshot{}, models.MetricRollup{}, models.AuditEntry{}, models.Binding{},
-		models.Season{}, models.SeasonPlan{}, models.SeasonGate{}, models.CapacityProof{}, evaluation{},
+		models.WeddingPrediction{}, models.HealthSnapshot{}, models.MetricRollup{}, models.AuditEntry{}, models.Binding{}, models.CalendarFeed{}, contactRow{}, models.Season{}, models.SeasonPlan{}, models.SeasonGate{}, models.CapacityProof{}, evaluation{},
 	} {
 		t.Run(row.TableName(), func(t *testing.T) {
 			s, err := schema.Parse(row, &sync.Map{}, schema.NamingStrategy{})

@@ -71,9 +71,6 @@ CREATE TABLE capacity_certificates (
 );
 CREATE INDEX idx_capacity_certificates_service ON capacity_certificates (service, issued_at DESC);
 
--- A season's reservations are found by their holder.
-CREATE INDEX idx_reservations_holder ON reservations (holder, ends_at);
-
 -- +goose StatementBegin
 DO $$
 DECLARE

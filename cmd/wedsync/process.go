@@ -127,7 +127,7 @@ func (s *parts) openTemporal(context.Context, string) error {
 		Client: s.temporal, TaskQueue: s.cfg.Temporal.TaskQueue, Namespace: s.cfg.Temporal.Namespace, UIURL: s.cfg.Temporal.UIURL,
 		Interval: s.cfg.Autoscale.Interval, ContinueEvery: s.cfg.Autoscale.ContinueAsNewEvery,
 		MetricsRetentionDays: s.cfg.Monitoring.MetricsRetentionDays, AuditRetentionDays: s.cfg.Security.AuditRetentionDays,
-		Codec: dial.Codec, Log: s.log,
+		WeddingDays: s.cfg.Wedding.DayModeAutoEnable, Codec: dial.Codec, Log: s.log,
 	})
 	return nil
 }

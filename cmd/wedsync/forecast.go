@@ -15,9 +15,9 @@ import (
 func forecastCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "forecast",
-		Short: "See how good the forecasts are",
+		Short: "Give the forecasts a past, and see how good they are",
 	}
-	cmd.AddCommand(evaluateCommand())
+	cmd.AddCommand(evaluateCommand(), backfillCommand())
 	return cmd
 }
 

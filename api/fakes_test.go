@@ -338,6 +338,19 @@ func (p *platform) OpenPayloads(ctx context.Context, in json.RawMessage) (json.R
 	return in, p.enter(ctx, "OpenPayloads")
 }
 
+func (p *platform) Days(ctx context.Context, _ models.ServiceName, from, _ time.Time) ([]models.DayLoad, error) {
+	return []models.DayLoad{{Date: from.Format(time.DateOnly), PeakP50: 900, Weddings: 3, Guests: 400}}, p.enter(ctx, "Days")
+}
+
+func (p *platform) Hours(ctx context.Context, _ models.ServiceName, from, _ time.Time) ([]models.PredictionPoint, error) {
+	return []models.PredictionPoint{{At: from, P50: 900, Weddings: []models.WeddingShare{{WeddingID: another, RPS: 100}}}}, p.enter(ctx, "Hours")
+}
+
+func (p *platform) Timeline(ctx context.Context, _ models.ServiceName, from, _ time.Time, step time.Duration) ([]models.TimelinePoint, error) {
+	p.last = step
+	return []models.TimelinePoint{{At: from}}, p.enter(ctx, "Timeline")
+}
+
 // fixed is a policy that never changes.
 type fixed struct{ policy *access.Policy }
 
@@ -576,7 +589,7 @@ func (p *platform) config(t testing.TB) Config {
 	return Config{
 		Auth:   authn.NewGate(authn.GateOptions{Tokens: verifier, Sessions: sessions, Keys: nobody{}, Revocations: nobody{}, Now: func() time.Time { return noon }}),
 		SignIn: &provider{sessions: sessions}, Accounts: p, NewKey: authn.NewServiceKey, Grants: p, Policies: fixed{policy}, Explainer: p, PolicyStore: p, Bindings: p, Audit: p, Limiter: p, Ingest: p, Catalogue: p, Weddings: p, Contacts: p, Importer: p, Feeds: p, Notifier: p, KeepContacts: true,
-		Reservations: p, Trail: p, Decisions: p, States: p, Evaluations: p, Previewer: p, Metrics: p, Health: p, Database: p, Predictor: p, Approver: p, Launcher: p, WeddingDays: p, DayRunner: p, Payloads: p,
+		Reservations: p, Trail: p, Decisions: p, States: p, Evaluations: p, Previewer: p, Metrics: p, Health: p, Database: p, Predictor: p, Ahead: p, Approver: p, Launcher: p, WeddingDays: p, DayRunner: p, Payloads: p,
 		Dashboard: fstest.MapFS{
 			"index.html":           {Data: []byte("<!doctype html><title>WedSync Scalability</title>")},
 			"assets/index-abc1.js": {Data: []byte("void 0")},

@@ -159,6 +159,8 @@ type Evaluations interface {
 	Evaluations(ctx context.Context, f models.EvaluationFilter) ([]models.Evaluation, error)
 	// Savings compares what was provisioned with holding the peak all the time.
 	Savings(ctx context.Context, since, until time.Time) (models.Savings, error)
+	// Timeline gives what was measured and what there was, in steps.
+	Timeline(ctx context.Context, service models.ServiceName, from, until time.Time, step time.Duration) ([]models.TimelinePoint, error)
 	// Learned gives what a service's own record says of it.
 	Learned(ctx context.Context, service models.ServiceName, now time.Time) (models.Learned, error)
 }
@@ -192,6 +194,12 @@ type Predictor interface {
 	Accuracy(ctx context.Context, service models.ServiceName, days int, now time.Time) (models.ForecastAccuracy, error)
 	// Gates say whose forecasts may be decided on, as far as that is known without waiting.
 	Gates(ctx context.Context, now time.Time) []models.ForecastGate
+}
+
+// Ahead forecasts days and hours a long time ahead.
+type Ahead interface {
+	Days(ctx context.Context, service models.ServiceName, from, until time.Time) ([]models.DayLoad, error)
+	Hours(ctx context.Context, service models.ServiceName, from, until time.Time) ([]models.PredictionPoint, error)
 }
 
 // Approver carries a person's answer to a change that waits for one. A change that is

@@ -48,6 +48,7 @@ type Config struct {
 	Health       HealthReader
 	Database     DatabaseReader
 	Predictor    Predictor
+	Ahead        Ahead
 	Approver     Approver
 	Launcher     Launcher
 	WeddingDays  WeddingDays
@@ -174,7 +175,7 @@ func (c Config) check() error {
 		{"Limiter", c.Limiter == nil}, {"Ingest", c.Ingest == nil}, {"Catalogue", c.Catalogue == nil},
 		{"Weddings", c.Weddings == nil}, {"Contacts", c.Contacts == nil}, {"Importer", c.Importer == nil}, {"Feeds", c.Feeds == nil}, {"Reservations", c.Reservations == nil}, {"Decisions", c.Decisions == nil},
 		{"States", c.States == nil}, {"Evaluations", c.Evaluations == nil}, {"Previewer", c.Previewer == nil}, {"Metrics", c.Metrics == nil}, {"Health", c.Health == nil},
-		{"Database", c.Database == nil}, {"Predictor", c.Predictor == nil}, {"Approver", c.Approver == nil}, {"Launcher", c.Launcher == nil},
+		{"Database", c.Database == nil}, {"Predictor", c.Predictor == nil}, {"Ahead", c.Ahead == nil}, {"Approver", c.Approver == nil}, {"Launcher", c.Launcher == nil},
 		{"WeddingDays", c.WeddingDays == nil}, {"DayRunner", c.DayRunner == nil},
 		{"Dashboard", c.Dashboard == nil}, {"Now", c.Now == nil}, {"Log", c.Log == nil},
 	} {

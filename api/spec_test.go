@@ -95,6 +95,7 @@ func goTypes() map[string]any {
 		"models.CohortStats": models.CohortStats{}, "models.Sample": models.Sample{}, "models.IngestResult": models.IngestResult{},
 		"models.Prediction": models.Prediction{}, "models.PredictionPoint": models.PredictionPoint{}, "models.WeddingShare": models.WeddingShare{},
 		"models.ForecastGate": models.ForecastGate{}, "models.ForecastAccuracy": models.ForecastAccuracy{}, "models.AccuracyRow": models.AccuracyRow{},
+		"models.DayLoad": models.DayLoad{}, "models.TimelinePoint": models.TimelinePoint{},
 		"models.CatalogueEntry": models.CatalogueEntry{}, "models.Learned": models.Learned{}, "models.Standing": models.Standing{},
 		"models.ApprovalEvidence": models.ApprovalEvidence{}, "models.Evaluation": models.Evaluation{}, "models.Savings": models.Savings{}, "models.AuditEntry": models.AuditEntry{},
 		"models.ServiceSavings": models.ServiceSavings{}, "models.Spending": models.Spending{}, "models.ScalingPolicy": models.ScalingPolicy{}, "models.ControlResult": models.ControlResult{},

@@ -661,6 +661,9 @@ type DatabaseStatus = models.DatabaseStatus
 // DateText A date as in 2027-06-12, in the venue's zone
 type DateText = string
 
+// DayLoad defines model for DayLoad.
+type DayLoad = models.DayLoad
+
 // Decision defines model for Decision.
 type Decision = models.Decision
 
@@ -853,6 +856,26 @@ type PolicyReview struct {
 
 // PolicyReviewStatus defines model for PolicyReview.Status.
 type PolicyReviewStatus string
+
+// PredictedDays defines model for PredictedDays.
+type PredictedDays struct {
+	Items []DayLoad `json:"items"`
+
+	// Service One of the nine services
+	//
+	// Example: api
+	Service ServiceName `json:"service"`
+}
+
+// PredictedHours defines model for PredictedHours.
+type PredictedHours struct {
+	Items []PredictionPoint `json:"items"`
+
+	// Service One of the nine services
+	//
+	// Example: api
+	Service ServiceName `json:"service"`
+}
 
 // Prediction defines model for Prediction.
 type Prediction = models.Prediction
@@ -1232,6 +1255,20 @@ type Subject = string
 // Tier defines model for Tier.
 type Tier string
 
+// Timeline defines model for Timeline.
+type Timeline struct {
+	Items []TimelinePoint `json:"items"`
+
+	// Service One of the nine services
+	//
+	// Example: api
+	Service     ServiceName `json:"service"`
+	StepSeconds int         `json:"stepSeconds"`
+}
+
+// TimelinePoint defines model for TimelinePoint.
+type TimelinePoint = models.TimelinePoint
+
 // Wedding defines model for Wedding.
 type Wedding = models.Wedding
 
@@ -1492,6 +1529,30 @@ type GetPredictionAccuracyParams struct {
 	Days *int `form:"days,omitempty" json:"days,omitempty"`
 }
 
+// GetPredictedDaysParams defines parameters for GetPredictedDays.
+type GetPredictedDaysParams struct {
+	// Service api when absent
+	Service *ServiceName `form:"service,omitempty" json:"service,omitempty"`
+
+	// From First day (UTC)
+	From time.Time `form:"from" json:"from"`
+
+	// Until End, at most 400 days later
+	Until time.Time `form:"until" json:"until"`
+}
+
+// GetPredictedHoursParams defines parameters for GetPredictedHours.
+type GetPredictedHoursParams struct {
+	// Service api when absent
+	Service *ServiceName `form:"service,omitempty" json:"service,omitempty"`
+
+	// From Start
+	From time.Time `form:"from" json:"from"`
+
+	// Until End, at most eight days later
+	Until time.Time `form:"until" json:"until"`
+}
+
 // ListReservationsParams defines parameters for ListReservations.
 type ListReservationsParams struct {
 	Service *ServiceName `form:"service,omitempty" json:"service,omitempty"`
@@ -1522,6 +1583,18 @@ type ListEvaluationsParams struct {
 
 	// Until Made before this time
 	Until *time.Time `form:"until,omitempty" json:"until,omitempty"`
+}
+
+// GetTimelineParams defines parameters for GetTimeline.
+type GetTimelineParams struct {
+	// From Start
+	From time.Time `form:"from" json:"from"`
+
+	// Until End, at most eight days later
+	Until time.Time `form:"until" json:"until"`
+
+	// StepSeconds Length of a step
+	StepSeconds *int `form:"stepSeconds,omitempty" json:"stepSeconds,omitempty"`
 }
 
 // GetStatusParams defines parameters for GetStatus.
@@ -1813,6 +1886,12 @@ type ServerInterface interface {
 	// GetPredictionAccuracy How the stored forecasts of a service did
 	// (GET /api/scalability/predictions/accuracy)
 	GetPredictionAccuracy(c *gin.Context, params GetPredictionAccuracyParams)
+	// GetPredictedDays The highest hour of each day, up to 400 days ahead
+	// (GET /api/scalability/predictions/days)
+	GetPredictedDays(c *gin.Context, params GetPredictedDaysParams)
+	// GetPredictedHours The hours of some days, up to 400 days ahead
+	// (GET /api/scalability/predictions/hours)
+	GetPredictedHours(c *gin.Context, params GetPredictedHoursParams)
 	// ListReservations Claims on capacity, newest first
 	// (GET /api/scalability/reservations)
 	ListReservations(c *gin.Context, params ListReservationsParams)
@@ -1873,6 +1952,9 @@ type ServerInterface interface {
 	// ScaleService Ask for capacity
 	// (POST /api/scalability/services/{service}/scale)
 	ScaleService(c *gin.Context, service ServicePath)
+	// GetTimeline What was measured and what there was, step by step
+	// (GET /api/scalability/services/{service}/timeline)
+	GetTimeline(c *gin.Context, service ServicePath, params GetTimelineParams)
 	// GetStatus All services at one time
 	// (GET /api/scalability/status)
 	GetStatus(c *gin.Context, params GetStatusParams)
@@ -2552,6 +2634,92 @@ func (siw *ServerInterfaceWrapper) GetPredictionAccuracy(c *gin.Context) {
 	siw.Handler.GetPredictionAccuracy(c, params)
 }
 
+// GetPredictedDays operation middleware
+func (siw *ServerInterfaceWrapper) GetPredictedDays(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetPredictedDaysParams
+
+	// ------------- Optional query parameter "service" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "service", c.Request.URL.Query(), &params.Service, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter service: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Required query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "from", c.Request.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter from: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Required query parameter "until" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "until", c.Request.URL.Query(), &params.Until, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter until: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetPredictedDays(c, params)
+}
+
+// GetPredictedHours operation middleware
+func (siw *ServerInterfaceWrapper) GetPredictedHours(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetPredictedHoursParams
+
+	// ------------- Optional query parameter "service" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "service", c.Request.URL.Query(), &params.Service, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter service: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Required query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "from", c.Request.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter from: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Required query parameter "until" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "until", c.Request.URL.Query(), &params.Until, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter until: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetPredictedHours(c, params)
+}
+
 // ListReservations operation middleware
 func (siw *ServerInterfaceWrapper) ListReservations(c *gin.Context) {
 
@@ -3042,6 +3210,58 @@ func (siw *ServerInterfaceWrapper) ScaleService(c *gin.Context) {
 	}
 
 	siw.Handler.ScaleService(c, service)
+}
+
+// GetTimeline operation middleware
+func (siw *ServerInterfaceWrapper) GetTimeline(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "service" -------------
+	var service ServicePath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "service", c.Param("service"), &service, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter service: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetTimelineParams
+
+	// ------------- Required query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "from", c.Request.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter from: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Required query parameter "until" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "until", c.Request.URL.Query(), &params.Until, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter until: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "stepSeconds" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "stepSeconds", c.Request.URL.Query(), &params.StepSeconds, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter stepSeconds: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetTimeline(c, service, params)
 }
 
 // GetStatus operation middleware
@@ -3890,11 +4110,14 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/api/scalability/audit", wrapper.ListAuditEntries)
 	router.POST(options.BaseURL+"/api/scalability/predictions", wrapper.PostPrediction)
 	router.GET(options.BaseURL+"/api/scalability/predictions/accuracy", wrapper.GetPredictionAccuracy)
+	router.GET(options.BaseURL+"/api/scalability/predictions/days", wrapper.GetPredictedDays)
+	router.GET(options.BaseURL+"/api/scalability/predictions/hours", wrapper.GetPredictedHours)
 	router.GET(options.BaseURL+"/api/scalability/services", wrapper.ListServices)
 	router.GET(options.BaseURL+"/api/scalability/services/:service", wrapper.GetService)
 	router.PUT(options.BaseURL+"/api/scalability/services/:service", wrapper.PutService)
 	router.GET(options.BaseURL+"/api/scalability/services/:service/explanation", wrapper.GetExplanation)
 	router.GET(options.BaseURL+"/api/scalability/services/:service/evaluations", wrapper.ListEvaluations)
+	router.GET(options.BaseURL+"/api/scalability/services/:service/timeline", wrapper.GetTimeline)
 	router.POST(options.BaseURL+"/api/scalability/services/:service/scale", wrapper.ScaleService)
 	router.POST(options.BaseURL+"/api/scalability/services/:service/pause", wrapper.PauseService)
 	router.POST(options.BaseURL+"/api/scalability/services/:service/resume", wrapper.ResumeService)

@@ -37,7 +37,7 @@ func (s *parts) apiHandler(engine *ingest.Engine, checker *health.Checker, polic
 		Catalogue: s.store, Weddings: s.store, Contacts: s.store, Importer: s.importer(), Feeds: s.store, Notifier: s.notifier(),
 		KeepContacts: s.cfg.Environment == config.Production, Reservations: s.store, Decisions: s.store, States: s.store,
 		Evaluations: s.store, Previewer: &redecide.Previewer{Evaluations: s.store, Claims: s.store},
-		Metrics: s.hot, Health: checker, Database: s.store, Predictor: s.predict,
+		Metrics: s.hot, Health: checker, Database: s.store, Predictor: s.predict, Ahead: s.predict,
 		Approver: launches{s.launcher, s.trail}, Launcher: launches{s.launcher, s.trail}, WeddingDays: s.store, DayRunner: launches{s.launcher, s.trail},
 		Dashboard: dashboard, SiteURL: s.cfg.SiteURL, TemporalUI: s.cfg.Temporal.UIURL, TemporalNamespace: s.cfg.Temporal.Namespace,
 		RateLimit: s.cfg.RateLimit.Requests, SignInLimit: s.cfg.RateLimit.SignIns, IngestRateLimit: s.cfg.RateLimit.IngestRequests, RateWindow: s.cfg.RateLimit.Window,

@@ -7,6 +7,7 @@ import { ServiceCard } from "./ServiceCard";
 import type { ServiceStatus } from "./types";
 import { useLive, type Live } from "./useLive";
 import { Weddings } from "./Weddings";
+import { WeddingsPage } from "./WeddingsPage";
 
 const LOST = { connecting: "connecting …", live: "live", lost: "connection lost, trying again …" } as const;
 
@@ -14,6 +15,7 @@ const LOST = { connecting: "connecting …", live: "live", lost: "connection los
 export function Dashboard({ token, onSignOut }: { token: string; onSignOut: (why?: string) => void }) {
   const live = useLive(token);
   const [selected, setSelected] = useState("api");
+  const page = usePage();
   useEffect(() => {
     if (live.refused) onSignOut(live.refused);
   }, [live.refused, onSignOut]);
@@ -27,6 +29,10 @@ export function Dashboard({ token, onSignOut }: { token: string; onSignOut: (why
         <h1>WedSync Scalability</h1>
         {live.snapshot && <HealthPill health={live.snapshot.health} />}
         <span className={`stream ${live.state}`} role="status">{LOST[live.state]}</span>
+        <div className="tabs" role="navigation" aria-label="Pages">
+          <a href="#now" aria-current={page === "now"}>Now</a>
+          <a href="#weddings" aria-current={page === "weddings"}>Weddings</a>
+        </div>
         <Totals services={services} />
         <nav>
           {current && <a href={temporalRoot(current.temporalUrl)} target="_blank" rel="noreferrer">Temporal UI ↗</a>}
@@ -34,7 +40,8 @@ export function Dashboard({ token, onSignOut }: { token: string; onSignOut: (why
           <button type="button" className="plain" onClick={() => onSignOut()}>Sign out</button>
         </nav>
       </header>
-      <main className={live.state === "lost" ? "stale" : ""}>
+      {page === "weddings" && <main><WeddingsPage token={token} now={now} /></main>}
+      {page === "now" && <main className={live.state === "lost" ? "stale" : ""}>
         <section className="services" aria-label="Services">
           {services.map((s) => (
             <ServiceCard
@@ -50,9 +57,21 @@ export function Dashboard({ token, onSignOut }: { token: string; onSignOut: (why
         {current && <Detail status={current} live={live} />}
         <Decisions decisions={live.decisions} now={now} services={services} />
         <Weddings token={token} now={now} />
-      </main>
+      </main>}
     </>
   );
+}
+
+/** The page that the address names behind #. */
+function usePage(): "now" | "weddings" {
+  const read = () => (location.hash === "#weddings" ? "weddings" : "now");
+  const [page, setPage] = useState<"now" | "weddings">(read);
+  useEffect(() => {
+    const heard = () => setPage(read());
+    addEventListener("hashchange", heard);
+    return () => removeEventListener("hashchange", heard);
+  }, []);
+  return page;
 }
 
 function Detail({ status, live }: { status: ServiceStatus; live: Live }) {

@@ -1,6 +1,6 @@
 import { createParser } from "eventsource-parser";
 import { caller } from "./session";
-import type { Problem, Snapshot, Wedding } from "./types";
+import type { DayLoad, HourLoad, Problem, Reservation, Snapshot, TimelinePoint, Wedding } from "./types";
 
 const BASE = "/api/scalability";
 
@@ -35,6 +35,29 @@ export async function comingWeddings(token: string, days: number, signal?: Abort
   const page = await get<{ items: Wedding[] | null }>(`/weddings?${query}`, token, signal);
   return page.items ?? [];
 }
+
+const items = async <T>(path: string, query: Record<string, string>, token: string, signal?: AbortSignal): Promise<T[]> =>
+  (await get<{ items: T[] | null }>(`${path}?${new URLSearchParams(query)}`, token, signal)).items ?? [];
+
+/** The highest hour of each day. */
+export const predictedDays = (token: string, service: string, from: string, until: string, signal?: AbortSignal) =>
+  items<DayLoad>("/predictions/days", { service, from, until }, token, signal);
+
+/** The hours of some days. */
+export const predictedHours = (token: string, service: string, from: string, until: string, signal?: AbortSignal) =>
+  items<HourLoad>("/predictions/hours", { service, from, until }, token, signal);
+
+/** What was measured and what there was. */
+export const timeline = (token: string, service: string, from: string, until: string, signal?: AbortSignal) =>
+  items<TimelinePoint>(`/services/${service}/timeline`, { from, until, stepSeconds: "300" }, token, signal);
+
+/** Weddings that overlap a time, up to 100. */
+export const weddingsOf = (token: string, from: string, until: string, signal?: AbortSignal) =>
+  items<Wedding>("/weddings", { from, until, limit: "100" }, token, signal);
+
+/** The newest claims on a service, ended ones too. */
+export const reservations = (token: string, service: string, signal?: AbortSignal) =>
+  items<Reservation>("/reservations", { service }, token, signal);
 
 /**
  * Follows the live stream until the signal aborts or the stream ends. Rejects with an

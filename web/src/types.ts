@@ -89,6 +89,51 @@ export interface Wedding {
   status: string;
 }
 
+/** The highest hour of a day, as it is predicted. */
+export interface DayLoad {
+  date: string;
+  peakAt: string;
+  peakP50: number;
+  peakP90: number;
+  peakP95: number;
+  weddings: number;
+  guests: number;
+  method: string;
+}
+
+/** An hour as it is predicted; quantiles are absent where there is too little history. */
+export interface HourLoad {
+  at: string;
+  p50: number;
+  p90?: number;
+  p95?: number;
+  replicas: number;
+  method: string;
+}
+
+/** A step of what was measured and what there was. */
+export interface TimelinePoint {
+  at: string;
+  rps?: number;
+  spec?: number;
+  ready?: number;
+  desired?: number;
+  mode?: string;
+}
+
+export interface Reservation {
+  id: string;
+  service: string;
+  kind: string;
+  replicas: number;
+  guests: number;
+  from: string;
+  until: string;
+  holder: string;
+  reason: string;
+  endedAt?: string;
+}
+
 export interface Problem {
   title: string;
   status: number;

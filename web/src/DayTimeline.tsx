@@ -54,7 +54,7 @@ function option({ hours, steps, weddings, claims, from, until }: Day & { from: n
   const text = { color: colour("--text") };
   const hour = (value: (h: HourLoad) => number | undefined) => hours.map((h) => [Date.parse(h.at), value(h) ?? null]);
   const step = (value: (p: TimelinePoint) => number | undefined) => steps.map((p) => [Date.parse(p.at), value(p) ?? null]);
-  const line = (name: string, data: unknown[], over: object) => ({ name, type: "line", showSymbol: false, animation: false, xAxisIndex: 1, yAxisIndex: 1, data, ...over });
+  const line = (name: string, data: unknown[], over: object) => ({ name, type: "line", showSymbol: data.length < 3, animation: false, xAxisIndex: 1, yAxisIndex: 1, data, ...over });
   const ceremony = (w: Wedding) => ({
     value: [Math.min(Math.max(Date.parse(w.startsAt), from), until), 0, w.guests],
     name: `${venueTime(w.startsAt, w.timeZone)} in ${w.timeZone}<br>${number(w.guests)} guests, ${w.status}`,

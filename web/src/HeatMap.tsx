@@ -33,7 +33,7 @@ function option(days: DayLoad[], chosen: string): Option {
       inRange: { color: [colour("--heat-low"), colour("--load"), colour("--accent"), colour("--bad")] },
     },
     calendar: {
-      range: [days[0]?.date ?? "", days.at(-1)?.date ?? ""], left: 40, right: 10, top: 44, bottom: 6, cellSize: ["auto", "auto"],
+      range: [days[0]?.date ?? "", days.at(-1)?.date ?? ""], left: 40, right: 10, top: 58, bottom: 6, cellSize: ["auto", "auto"],
       splitLine: { lineStyle: { color: colour("--muted"), width: 1 } }, yearLabel: { show: false },
       itemStyle: { color: colour("--panel"), borderColor: colour("--line") },
       dayLabel: { firstDay: 1, color: colour("--muted"), nameMap: ["Su", "Mo", "Tu", "We", "Th", "Fr", "Sa"] },

@@ -27,5 +27,8 @@ export const METHODS: Record<string, string> = {
   "": "nothing is predicted",
   calendar_only: "the calendar alone, on an assumed base",
   recent_level: "the recent level",
+  cohort: "what services like it do, at its own level",
   seasonal_naive: "the same hours of last week",
+  ensemble: "several models, weighted by how they did",
+  long_range: "level, season, weekday and hour, with the guests of the calendar",
 };

@@ -3,6 +3,7 @@ import { useState } from "react";
 import { predictedDays } from "./api";
 import { shift, spanOf } from "./day";
 import { DayTimeline } from "./DayTimeline";
+import { ForecastTrust } from "./ForecastTrust";
 import { HeatMap } from "./HeatMap";
 import { Weddings } from "./Weddings";
 
@@ -49,6 +50,7 @@ export function WeddingsPage({ token, now }: { token: string; now: number }) {
         </h2>
         <DayTimeline token={token} service={service} date={date} />
       </section>
+      <ForecastTrust token={token} service={service} />
       <Weddings token={token} now={now} />
     </>
   );

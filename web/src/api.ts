@@ -1,6 +1,6 @@
 import { createParser } from "eventsource-parser";
 import { caller } from "./session";
-import type { DayLoad, HourLoad, Problem, Reservation, Snapshot, TimelinePoint, Wedding } from "./types";
+import type { DayLoad, ForecastAccuracy, HourLoad, Problem, Reservation, Snapshot, TimelinePoint, Wedding } from "./types";
 
 const BASE = "/api/scalability";
 
@@ -46,6 +46,10 @@ export const predictedDays = (token: string, service: string, from: string, unti
 /** The hours of some days. */
 export const predictedHours = (token: string, service: string, from: string, until: string, signal?: AbortSignal) =>
   items<HourLoad>("/predictions/hours", { service, from, until }, token, signal);
+
+/** How the stored forecasts of a service did, and whether they are trusted. */
+export const forecastAccuracy = (token: string, service: string, days: number, signal?: AbortSignal) =>
+  get<ForecastAccuracy>(`/predictions/accuracy?${new URLSearchParams({ service, days: String(days) })}`, token, signal);
 
 /** What was measured and what there was. */
 export const timeline = (token: string, service: string, from: string, until: string, signal?: AbortSignal) =>

@@ -121,6 +121,30 @@ export interface TimelinePoint {
   mode?: string;
 }
 
+/** Whether decisions may be made on a service's forecasts, and why. */
+export interface ForecastGate {
+  method: string;
+  trusted: boolean;
+  reason: string;
+  historyDays: number;
+}
+
+/** How forecasts of some lead did in some hours. */
+export interface AccuracyRow {
+  leadHours: number;
+  group: string;
+  hours: number;
+  accuracy?: number;
+  bias?: number;
+  coverage?: number;
+  mase168?: number;
+}
+
+export interface ForecastAccuracy {
+  gate: ForecastGate;
+  rows: AccuracyRow[] | null;
+}
+
 export interface Reservation {
   id: string;
   service: string;

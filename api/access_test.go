@@ -100,6 +100,7 @@ func visit(t *testing.T, f func(t *testing.T, r route, s sample)) {
 	t.Helper()
 	all := samples(t)
 	maps.Copy(all, weddingDaySamples())
+	maps.Copy(all, seasonSamples())
 	for _, r := range routes() {
 		if r.public {
 			continue

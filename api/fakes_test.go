@@ -589,7 +589,7 @@ func (p *platform) config(t testing.TB) Config {
 	return Config{
 		Auth:   authn.NewGate(authn.GateOptions{Tokens: verifier, Sessions: sessions, Keys: nobody{}, Revocations: nobody{}, Now: func() time.Time { return noon }}),
 		SignIn: &provider{sessions: sessions}, Accounts: p, NewKey: authn.NewServiceKey, Grants: p, Policies: fixed{policy}, Explainer: p, PolicyStore: p, Bindings: p, Audit: p, Limiter: p, Ingest: p, Catalogue: p, Weddings: p, Contacts: p, Importer: p, Feeds: p, Notifier: p, KeepContacts: true,
-		Reservations: p, Trail: p, Decisions: p, States: p, Evaluations: p, Previewer: p, Metrics: p, Health: p, Database: p, Predictor: p, Ahead: p, Approver: p, Launcher: p, WeddingDays: p, DayRunner: p, Payloads: p,
+		Reservations: p, Trail: p, Decisions: p, States: p, Evaluations: p, Previewer: p, Metrics: p, Health: p, Database: p, Predictor: p, Ahead: p, Approver: p, Launcher: p, WeddingDays: p, DayRunner: p, Seasons: p, SeasonRunner: p, Payloads: p,
 		Dashboard: fstest.MapFS{
 			"index.html":           {Data: []byte("<!doctype html><title>WedSync Scalability</title>")},
 			"assets/index-abc1.js": {Data: []byte("void 0")},

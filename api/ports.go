@@ -247,3 +247,18 @@ type Launcher interface {
 	SignalWorkflow(ctx context.Context, c models.SignalCommand) error
 	CancelWorkflow(ctx context.Context, id, actor, reason string) error
 }
+
+// Seasons reads what is prepared for and planned.
+type Seasons interface {
+	Seasons(ctx context.Context) ([]models.Season, error)
+	Season(ctx context.Context, id string) (models.Season, error)
+	SeasonPlan(ctx context.Context, season string, version int) (models.SeasonPlan, error)
+}
+
+// SeasonRunner starts, commands and cancels the preparation of seasons. One that does not
+// run is KindNotFound.
+type SeasonRunner interface {
+	StartSeason(ctx context.Context, s models.Season) (models.WorkflowRun, error)
+	CommandSeason(ctx context.Context, c models.SeasonCommand) (models.SeasonAnswer, error)
+	CancelSeason(ctx context.Context, id, actor, reason string) error
+}

@@ -53,6 +53,8 @@ type Config struct {
 	Launcher     Launcher
 	WeddingDays  WeddingDays
 	DayRunner    WeddingDayRunner
+	Seasons      Seasons
+	SeasonRunner SeasonRunner
 
 	Dashboard         fs.FS  // index.html and what it loads
 	SiteURL           string // the public address; with https browsers are told to stay there
@@ -177,6 +179,7 @@ func (c Config) check() error {
 		{"States", c.States == nil}, {"Evaluations", c.Evaluations == nil}, {"Previewer", c.Previewer == nil}, {"Metrics", c.Metrics == nil}, {"Health", c.Health == nil},
 		{"Database", c.Database == nil}, {"Predictor", c.Predictor == nil}, {"Ahead", c.Ahead == nil}, {"Approver", c.Approver == nil}, {"Launcher", c.Launcher == nil},
 		{"WeddingDays", c.WeddingDays == nil}, {"DayRunner", c.DayRunner == nil},
+		{"Seasons", c.Seasons == nil}, {"SeasonRunner", c.SeasonRunner == nil},
 		{"Dashboard", c.Dashboard == nil}, {"Now", c.Now == nil}, {"Log", c.Log == nil},
 	} {
 		if p.nils {

@@ -104,6 +104,7 @@ func goTypes() map[string]any {
 		"models.CalendarStatus": models.CalendarStatus{}, "models.FeedState": models.FeedState{}, "models.CalendarFeed": models.CalendarFeed{}, "models.WorkflowRun": models.WorkflowRun{},
 		"models.WorkflowSummary": models.WorkflowSummary{}, "models.WorkflowPage": models.WorkflowPage{}, "models.WorkflowDetail": models.WorkflowDetail{},
 		"models.WeddingDay": models.WeddingDay{}, "models.WeddingDayAnswer": models.WeddingDayAnswer{},
+		"models.Season": models.Season{}, "models.SeasonPlan": models.SeasonPlan{}, "models.SeasonBounds": models.SeasonBounds{}, "models.SeasonAnswer": models.SeasonAnswer{},
 	}
 }
 

@@ -23,6 +23,7 @@ func TestTheGuideNamesEverythingOfTheContract(t *testing.T) {
 		workflows.SearchAttributeService().GetName(), workflows.SearchAttributeOutcome().GetName(),
 		workflows.SearchAttributeWeddingDate().GetName(), workflows.SearchAttributeSeverity().GetName(), workflows.MemoSentence,
 	}
+	names = append(names, workflows.SeasonPreparationType, workflows.SeasonDueType, workflows.SignalCalendarChanged, workflows.UpdateAmendPlan, workflows.UpdateSkipGate)
 	for _, o := range models.Outcomes() {
 		names = append(names, string(o))
 	}

@@ -202,6 +202,33 @@ func (e Direction) Valid() bool {
 	}
 }
 
+// Defines values for GateSkipGate.
+const (
+	GateSkipGateFreeze    GateSkipGate = "freeze"
+	GateSkipGateGameDay   GateSkipGate = "game_day"
+	GateSkipGateLoadTest  GateSkipGate = "load_test"
+	GateSkipGateQuota     GateSkipGate = "quota"
+	GateSkipGateRehearsal GateSkipGate = "rehearsal"
+)
+
+// Valid indicates whether the value is a known member of the GateSkipGate enum.
+func (e GateSkipGate) Valid() bool {
+	switch e {
+	case GateSkipGateFreeze:
+		return true
+	case GateSkipGateGameDay:
+		return true
+	case GateSkipGateLoadTest:
+		return true
+	case GateSkipGateQuota:
+		return true
+	case GateSkipGateRehearsal:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Overall.
 const (
 	Degraded  Overall = "degraded"
@@ -743,6 +770,19 @@ type ForecastAccuracy = models.ForecastAccuracy
 // ForecastGate Whether decisions may be made on the forecasts of a service now
 type ForecastGate = models.ForecastGate
 
+// GateSkip defines model for GateSkip.
+type GateSkip struct {
+	Gate GateSkipGate `json:"gate"`
+
+	// Reason Why, for the record
+	//
+	// Example: rehearsal for Saturday
+	Reason Reason `json:"reason"`
+}
+
+// GateSkipGate defines model for GateSkip.Gate.
+type GateSkipGate string
+
 // Health Example: {"checkedAt":"2027-06-12T14:00:00Z","database":true,"loadPredictor":true,"overallHealth":"healthy","performanceMonitor":true,"rbacManager":true,"scalingEngine":true}
 type Health = models.Health
 
@@ -833,6 +873,43 @@ type PauseRequest struct {
 // Payloads Payloads as Temporal writes them in JSON, metadata and data in base64
 type Payloads struct {
 	Payloads []map[string]interface{} `json:"payloads"`
+}
+
+// PlanAmend defines model for PlanAmend.
+type PlanAmend struct {
+	// Bounds How far a plan may move without asking again
+	Bounds *SeasonBounds `json:"bounds,omitempty"`
+	Edits  *[]PlanEdit   `json:"edits,omitempty"`
+
+	// Reason Why, for the record
+	//
+	// Example: rehearsal for Saturday
+	Reason Reason `json:"reason"`
+}
+
+// PlanAnswer defines model for PlanAnswer.
+type PlanAnswer struct {
+	// Reason Why, for the record
+	//
+	// Example: rehearsal for Saturday
+	Reason Reason `json:"reason"`
+
+	// Version Of the plan; absent: the one that waits
+	Version *int `json:"version,omitempty"`
+}
+
+// PlanEdit defines model for PlanEdit.
+type PlanEdit struct {
+	Floor *int `json:"floor,omitempty"`
+	Peak  *int `json:"peak,omitempty"`
+
+	// Service One of the nine services
+	//
+	// Example: api
+	Service ServiceName `json:"service"`
+
+	// Week An instant within the week; absent: each week
+	Week *time.Time `json:"week,omitempty"`
 }
 
 // PolicyReview defines model for PolicyReview.
@@ -1156,6 +1233,42 @@ type ScalingSummary struct {
 
 	// Spec Replicas ordered
 	Spec int `json:"spec"`
+}
+
+// Season defines model for Season.
+type Season = models.Season
+
+// SeasonAnswer defines model for SeasonAnswer.
+type SeasonAnswer = models.SeasonAnswer
+
+// SeasonBounds How far a plan may move without asking again
+type SeasonBounds = models.SeasonBounds
+
+// SeasonList defines model for SeasonList.
+type SeasonList struct {
+	Items []Season `json:"items"`
+}
+
+// SeasonPlan defines model for SeasonPlan.
+type SeasonPlan = models.SeasonPlan
+
+// SeasonStart Example: {"from":"2027-03-20","id":"northern-summer-2027","timeZone":"Europe/London","until":"2027-10-31"}
+type SeasonStart struct {
+	// Bounds How far a plan may move without asking again
+	Bounds *SeasonBounds `json:"bounds,omitempty"`
+
+	// From A date as in 2027-06-12, in the venue's zone
+	From DateText `json:"from"`
+
+	// Id Example: northern-summer-2027
+	Id   string  `json:"id"`
+	Name *string `json:"name,omitempty"`
+
+	// TimeZone Example: Europe/London
+	TimeZone string `json:"timeZone"`
+
+	// Until A date as in 2027-06-12, in the venue's zone
+	Until DateText `json:"until"`
 }
 
 // Service defines model for Service.
@@ -1570,6 +1683,11 @@ type GetSavingsParams struct {
 	Until *time.Time `form:"until,omitempty" json:"until,omitempty"`
 }
 
+// GetSeasonPlanParams defines parameters for GetSeasonPlan.
+type GetSeasonPlanParams struct {
+	Version *int `form:"version,omitempty" json:"version,omitempty"`
+}
+
 // ListEvaluationsParams defines parameters for ListEvaluations.
 type ListEvaluationsParams struct {
 	// Limit Length of a page
@@ -1743,6 +1861,24 @@ type CreateReservationJSONRequestBody = ReservationInput
 // CreateRevocationJSONRequestBody defines body for CreateRevocation for application/json ContentType.
 type CreateRevocationJSONRequestBody = RevocationInput
 
+// StartSeasonJSONRequestBody defines body for StartSeason for application/json ContentType.
+type StartSeasonJSONRequestBody = SeasonStart
+
+// AmendSeasonJSONRequestBody defines body for AmendSeason for application/json ContentType.
+type AmendSeasonJSONRequestBody = PlanAmend
+
+// ApproveSeasonJSONRequestBody defines body for ApproveSeason for application/json ContentType.
+type ApproveSeasonJSONRequestBody = PlanAnswer
+
+// CancelSeasonJSONRequestBody defines body for CancelSeason for application/json ContentType.
+type CancelSeasonJSONRequestBody = WorkflowCancel
+
+// RejectSeasonJSONRequestBody defines body for RejectSeason for application/json ContentType.
+type RejectSeasonJSONRequestBody = PlanAnswer
+
+// SkipSeasonGateJSONRequestBody defines body for SkipSeasonGate for application/json ContentType.
+type SkipSeasonGateJSONRequestBody = GateSkip
+
 // CreateServiceAccountJSONRequestBody defines body for CreateServiceAccount for application/json ContentType.
 type CreateServiceAccountJSONRequestBody = ServiceAccountInput
 
@@ -1913,6 +2049,33 @@ type ServerInterface interface {
 	// GetSavings What capacity cost, against holding the peak all the time
 	// (GET /api/scalability/savings)
 	GetSavings(c *gin.Context, params GetSavingsParams)
+	// ListSeasons Seasons that were or are prepared, the latest first
+	// (GET /api/scalability/seasons)
+	ListSeasons(c *gin.Context)
+	// StartSeason Begin the preparation of a season
+	// (POST /api/scalability/seasons)
+	StartSeason(c *gin.Context)
+	// GetSeason One season with its gates and capacity certificates
+	// (GET /api/scalability/seasons/{id})
+	GetSeason(c *gin.Context, id IDPath)
+	// AmendSeason Change figures of the plan
+	// (POST /api/scalability/seasons/{id}/amend)
+	AmendSeason(c *gin.Context, id IDPath)
+	// ApproveSeason Agree to the plan that waits
+	// (POST /api/scalability/seasons/{id}/approve)
+	ApproveSeason(c *gin.Context, id IDPath)
+	// CancelSeason End the preparation of a season
+	// (POST /api/scalability/seasons/{id}/cancel)
+	CancelSeason(c *gin.Context, id IDPath)
+	// GetSeasonPlan A season's capacity plan
+	// (GET /api/scalability/seasons/{id}/plan)
+	GetSeasonPlan(c *gin.Context, id IDPath, params GetSeasonPlanParams)
+	// RejectSeason Say no to the plan that waits
+	// (POST /api/scalability/seasons/{id}/reject)
+	RejectSeason(c *gin.Context, id IDPath)
+	// SkipSeasonGate Leave a gate out
+	// (POST /api/scalability/seasons/{id}/skip-gate)
+	SkipSeasonGate(c *gin.Context, id IDPath)
 	// GetServiceAccounts Programs that may call, and their keys without secrets
 	// (GET /api/scalability/service-accounts)
 	GetServiceAccounts(c *gin.Context)
@@ -2877,6 +3040,218 @@ func (siw *ServerInterfaceWrapper) GetSavings(c *gin.Context) {
 	}
 
 	siw.Handler.GetSavings(c, params)
+}
+
+// ListSeasons operation middleware
+func (siw *ServerInterfaceWrapper) ListSeasons(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListSeasons(c)
+}
+
+// StartSeason operation middleware
+func (siw *ServerInterfaceWrapper) StartSeason(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.StartSeason(c)
+}
+
+// GetSeason operation middleware
+func (siw *ServerInterfaceWrapper) GetSeason(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id IDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetSeason(c, id)
+}
+
+// AmendSeason operation middleware
+func (siw *ServerInterfaceWrapper) AmendSeason(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id IDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.AmendSeason(c, id)
+}
+
+// ApproveSeason operation middleware
+func (siw *ServerInterfaceWrapper) ApproveSeason(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id IDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ApproveSeason(c, id)
+}
+
+// CancelSeason operation middleware
+func (siw *ServerInterfaceWrapper) CancelSeason(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id IDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CancelSeason(c, id)
+}
+
+// GetSeasonPlan operation middleware
+func (siw *ServerInterfaceWrapper) GetSeasonPlan(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id IDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetSeasonPlanParams
+
+	// ------------- Optional query parameter "version" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "version", c.Request.URL.Query(), &params.Version, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter version: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetSeasonPlan(c, id, params)
+}
+
+// RejectSeason operation middleware
+func (siw *ServerInterfaceWrapper) RejectSeason(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id IDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RejectSeason(c, id)
+}
+
+// SkipSeasonGate operation middleware
+func (siw *ServerInterfaceWrapper) SkipSeasonGate(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id IDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.SkipSeasonGate(c, id)
 }
 
 // GetServiceAccounts operation middleware
@@ -4138,6 +4513,15 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/api/scalability/weddings/:id/priority", wrapper.PrioritiseWedding)
 	router.POST(options.BaseURL+"/api/scalability/weddings/:id/extend", wrapper.ExtendOwnWedding)
 	router.POST(options.BaseURL+"/api/scalability/weddings/:id/raise-floor", wrapper.RaiseOwnFloor)
+	router.GET(options.BaseURL+"/api/scalability/seasons", wrapper.ListSeasons)
+	router.POST(options.BaseURL+"/api/scalability/seasons", wrapper.StartSeason)
+	router.GET(options.BaseURL+"/api/scalability/seasons/:id", wrapper.GetSeason)
+	router.GET(options.BaseURL+"/api/scalability/seasons/:id/plan", wrapper.GetSeasonPlan)
+	router.POST(options.BaseURL+"/api/scalability/seasons/:id/approve", wrapper.ApproveSeason)
+	router.POST(options.BaseURL+"/api/scalability/seasons/:id/reject", wrapper.RejectSeason)
+	router.POST(options.BaseURL+"/api/scalability/seasons/:id/amend", wrapper.AmendSeason)
+	router.POST(options.BaseURL+"/api/scalability/seasons/:id/skip-gate", wrapper.SkipSeasonGate)
+	router.POST(options.BaseURL+"/api/scalability/seasons/:id/cancel", wrapper.CancelSeason)
 	router.GET(options.BaseURL+"/api/scalability/wedding-days", wrapper.ListWeddingDays)
 	router.POST(options.BaseURL+"/api/scalability/wedding-days", wrapper.StartWeddingDay)
 	router.GET(options.BaseURL+"/api/scalability/wedding-days/:date", wrapper.GetWeddingDay)

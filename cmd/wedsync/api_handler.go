@@ -39,6 +39,7 @@ func (s *parts) apiHandler(engine *ingest.Engine, checker *health.Checker, polic
 		Evaluations: s.store, Previewer: &redecide.Previewer{Evaluations: s.store, Claims: s.store},
 		Metrics: s.hot, Health: checker, Database: s.store, Predictor: s.predict, Ahead: s.predict,
 		Approver: launches{s.launcher, s.trail}, Launcher: launches{s.launcher, s.trail}, WeddingDays: s.store, DayRunner: launches{s.launcher, s.trail},
+		Seasons: s.store, SeasonRunner: launches{s.launcher, s.trail},
 		Dashboard: dashboard, SiteURL: s.cfg.SiteURL, TemporalUI: s.cfg.Temporal.UIURL, TemporalNamespace: s.cfg.Temporal.Namespace,
 		RateLimit: s.cfg.RateLimit.Requests, SignInLimit: s.cfg.RateLimit.SignIns, IngestRateLimit: s.cfg.RateLimit.IngestRequests, RateWindow: s.cfg.RateLimit.Window,
 		RBAC: s.cfg.Features.RBAC, Now: time.Now, Log: s.log,

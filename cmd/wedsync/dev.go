@@ -283,5 +283,8 @@ func (d *dev) env(more ...string) []string {
 	if os.Getenv("DATABASE_MAX_CONNECTIONS") == "" {
 		env = append(env, "DATABASE_MAX_CONNECTIONS=40") // of the 200 that the private Postgres allows
 	}
+	if os.Getenv("SEASON_LOAD_TEST") == "" {
+		env = append(env, "SEASON_LOAD_TEST=fleet") // nobody else's machines
+	}
 	return append(append(env, own...), d.extra...)
 }

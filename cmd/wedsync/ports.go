@@ -14,6 +14,7 @@ import (
 	"github.com/wedsync/scalability/internal/hotstore"
 	"github.com/wedsync/scalability/internal/ingest"
 	"github.com/wedsync/scalability/internal/launch"
+	"github.com/wedsync/scalability/internal/loadtest"
 	"github.com/wedsync/scalability/internal/predictor"
 	"github.com/wedsync/scalability/internal/redecide"
 	"github.com/wedsync/scalability/internal/sealed"
@@ -50,6 +51,20 @@ var (
 	_ activities.OperationFinder   = (*launch.Launcher)(nil)
 	_ activities.HealthReader      = publishedHealth{}
 	_ activities.Auditor           = (*audit.Writer)(nil)
+
+	_ activities.DayForecaster  = (*predictor.Predictor)(nil)
+	_ activities.SeasonKeeper   = (*store.Store)(nil)
+	_ activities.PlanKeeper     = (*store.Store)(nil)
+	_ activities.ProofKeeper    = (*store.Store)(nil)
+	_ activities.SeasonClaims   = (*store.Store)(nil)
+	_ activities.CeremonyReader = (*store.Store)(nil)
+	_ activities.UsageReader    = (*store.Store)(nil)
+	_ activities.LoadTester     = (*loadtest.Tester)(nil)
+	_ activities.Escalator      = seasonLog{}
+	_ api.Seasons               = (*store.Store)(nil)
+	_ api.SeasonRunner          = launches{}
+	_ loadtest.LoadSource       = (*fleet.Client)(nil)
+	_ loadtest.Measurer         = (*fleet.Client)(nil)
 
 	_ api.Authenticator = (*authn.Gate)(nil)
 	_ api.SignIn        = (*authn.SignIn)(nil)

@@ -214,3 +214,28 @@ func (l launches) CancelWeddingDay(ctx context.Context, date, region, actor, rea
 		return l.Launcher.CancelWeddingDay(ctx, date, region, actor, reason)
 	})
 }
+
+// StartSeason begins the preparation of a season.
+func (l launches) StartSeason(ctx context.Context, s models.Season) (r models.WorkflowRun, err error) {
+	err = l.command(ctx, s.RequestedBy, "start", "season/"+s.ID, func(ctx context.Context) (e error) {
+		r, e = l.Launcher.StartSeason(ctx, s)
+		return e
+	})
+	return r, err
+}
+
+// CommandSeason approves, rejects, amends or skips a gate.
+func (l launches) CommandSeason(ctx context.Context, c models.SeasonCommand) (a models.SeasonAnswer, err error) {
+	err = l.command(ctx, c.Actor, string(c.Action), "season/"+c.SeasonID, func(ctx context.Context) (e error) {
+		a, e = l.Launcher.CommandSeason(ctx, c)
+		return e
+	})
+	return a, err
+}
+
+// CancelSeason ends the preparation of a season.
+func (l launches) CancelSeason(ctx context.Context, id, actor, reason string) error {
+	return l.command(ctx, actor, "cancel", "season/"+id, func(ctx context.Context) error {
+		return l.Launcher.CancelSeason(ctx, id, actor, reason)
+	})
+}

@@ -44,6 +44,10 @@ func (s *parts) runWorker(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	yearly, err := seasonDefinitions(s.cfg.Wedding.Seasons)
+	if err != nil {
+		return err
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.serveTelemetry(ctx, s.store.Check) })
 	g.Go(func() error { return s.runAnchor(ctx) })
@@ -51,7 +55,7 @@ func (s *parts) runWorker(ctx context.Context) error {
 		return worker.Run(ctx, worker.Options{
 			Client: s.temporal, TaskQueue: s.cfg.Temporal.TaskQueue, Activities: acts, Services: models.ServiceNames(),
 			Interval: s.cfg.Autoscale.Interval, ContinueEvery: s.cfg.Autoscale.ContinueAsNewEvery,
-			AutoScaling: s.cfg.Features.AutoScaling, Namespace: s.cfg.Temporal.Namespace,
+			AutoScaling: s.cfg.Features.AutoScaling, Seasons: yearly, Namespace: s.cfg.Temporal.Namespace,
 			ApprovalWait: s.cfg.Autoscale.ApprovalWait, KillSwitch: s.cfg.Autoscale.KillSwitch,
 			MetricsRetentionDays: s.cfg.Monitoring.MetricsRetentionDays, AuditRetentionDays: s.cfg.Security.AuditRetentionDays, Log: s.log,
 		})
@@ -78,8 +82,12 @@ func (s *parts) activities() (worker.Activities, error) {
 	if s.trail != nil {
 		trail = keeper{s.trail, s.cfg.Database.URL.Reveal(), s.publicKey}
 	}
+	seasons, err := s.seasons(capacity, observer)
+	if err != nil {
+		return worker.Activities{}, err
+	}
 	return worker.Activities{
-		Observer: observer, WeddingDay: s.dayKeeper(capacity),
+		Observer: observer, WeddingDay: s.dayKeeper(capacity), Seasons: seasons,
 		Operator: &activities.Operator{Actuator: capacity, Measurer: capacity, Observer: observer, Now: time.Now, Poll: readinessPoll, Killed: func() bool { return s.cfg.Autoscale.KillSwitch }},
 		Recorder: s.recorder(),
 		Maintainer: &activities.Maintainer{

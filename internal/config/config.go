@@ -64,6 +64,9 @@ type Wedding struct {
 	ContactKeys       Secret `env:"WEDDING_CONTACT_KEYS"` // id:key,id:key; the first seals
 	PseudonymKey      Secret `env:"WEDDING_PSEUDONYM_KEY"`
 	FeedsPrivate      bool   `env:"WEDDING_FEEDS_ALLOW_PRIVATE"`
+	Seasons           string `env:"WEDDING_SEASONS"` // name=MM-DD..MM-DD@zone, one after the other
+	LoadTest          string `env:"SEASON_LOAD_TEST"`
+	LoadTestMaxRPS    int    `env:"SEASON_LOAD_TEST_MAX_RPS"`
 }
 
 // Security holds the switches and the retention of the audit trail.

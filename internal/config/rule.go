@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -131,6 +132,20 @@ func text(what string, limit int) rule {
 
 // file takes a path; whether something is there is found when it is opened.
 func file() rule { return text("a path", 4096) }
+
+// yearly takes seasons as name=MM-DD..MM-DD@zone, with commas between them. Whether the
+// zone is known is found at the start.
+func yearly() rule {
+	one := regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,40}=\d\d-\d\d\.\.\d\d-\d\d@[A-Za-z0-9_+/-]{1,60}$`)
+	return rule{"name=MM-DD..MM-DD@zone, with commas between", func(raw string) (string, bool) {
+		for s := range strings.SplitSeq(raw, ",") {
+			if raw != "" && !one.MatchString(s) {
+				return raw, false
+			}
+		}
+		return raw, len(raw) <= 2000
+	}}
+}
 
 // atLeast takes a secret of that many bytes or more.
 func atLeast(bytes int) rule {

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/wedsync/scalability/activities"
+	"github.com/wedsync/scalability/internal/actuator/fleet"
+	"github.com/wedsync/scalability/internal/loadtest"
+	"github.com/wedsync/scalability/models"
+)
+
+// seasons puts the effects of a season's preparation together.
+func (s *parts) seasons(capacity *fleet.Client, observer *activities.Observer) (*activities.Seasons, error) {
+	out := &activities.Seasons{
+		Catalogue: s.store, Measurer: capacity, Learned: s.store, Days: s.predict, Keeper: s.store, Plans: s.store, Proofs: s.store,
+		Claims: s.store, Nudger: s.launcher, Actuator: capacity, Observer: observer, Ceremony: s.store, Usage: s.store, Audit: s.audit,
+		Escalator: seasonLog{s.log}, Zone: time.LoadLocation, Now: time.Now, Poll: readinessPoll,
+	}
+	if s.cfg.Wedding.LoadTest != "fleet" {
+		return out, nil
+	}
+	tested := loadtest.Fleet{Load: capacity, Gauge: capacity}
+	tester, err := loadtest.New(loadtest.Options{
+		Target: tested, Gauge: tested, Ceremony: s.store.CeremonyAt, MaxRPS: float64(s.cfg.Wedding.LoadTestMaxRPS), Now: time.Now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	out.Tester, out.PreScale = tester, true
+	return out, nil
+}
+
+// seasonLog has operators hear of what a season's preparation escalates by the log, which
+// their alerting reads.
+type seasonLog struct{ log *slog.Logger }
+
+// EscalateSeason writes one line.
+func (l seasonLog) EscalateSeason(ctx context.Context, e models.SeasonEscalation) error {
+	level := slog.LevelWarn
+	if e.Severity == activities.SeverityCritical {
+		level = slog.LevelError
+	}
+	l.log.Log(ctx, level, "a season's preparation needs somebody", "season", e.SeasonID, "what", e.What, "text", e.Text, "remedies", strings.Join(e.Remedies, "; "))
+	return nil
+}
+
+// seasonDefinitions reads WEDDING_SEASONS, whose form was checked.
+func seasonDefinitions(text string) ([]activities.SeasonDefinition, error) {
+	var out []activities.SeasonDefinition
+	if text == "" {
+		return nil, nil
+	}
+	for one := range strings.SplitSeq(text, ",") {
+		name, rest, _ := strings.Cut(one, "=")
+		days, zone, _ := strings.Cut(rest, "@")
+		first, last, _ := strings.Cut(days, "..")
+		d := activities.SeasonDefinition{Name: name, First: first, Last: last, TimeZone: zone}
+		if _, err := (&activities.Seasons{}).DefineSeason(context.Background(), d, time.Now()); err != nil {
+			return nil, fmt.Errorf("WEDDING_SEASONS: %s: %w", name, err)
+		}
+		out = append(out, d)
+	}
+	return out, nil
+}

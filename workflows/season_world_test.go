@@ -16,9 +16,8 @@ import (
 // seasonWorld is all that the effects of a season's preparation touch, in memory. Its
 // clock is the test's.
 type seasonWorld struct {
-	mu   sync.Mutex
-	now  func() time.Time
-	zone string
+	mu  sync.Mutex
+	now func() time.Time
 
 	services []models.Service
 	weddings []models.Wedding
@@ -33,7 +32,6 @@ type seasonWorld struct {
 	season      models.Season
 	plans       map[int]models.SeasonPlan
 	gates       map[models.GateName]models.SeasonGate
-	gateTrail   []string
 	proofs      []models.CapacityProof
 	claims      map[string]models.Reservation
 	trail       map[string]models.AuditEntry

@@ -44,7 +44,7 @@ func (s *parts) runWorker(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	yearly, err := seasonDefinitions(s.cfg.Wedding.Seasons)
+	yearly, err := seasonDefinitions(s.cfg.Wedding.Seasons) //nolint:contextcheck // it looks at the form alone
 	if err != nil {
 		return err
 	}

@@ -142,7 +142,21 @@ func (d Demand) week(span Span, in Inputs) models.PlanWeek {
 	}
 	floor := max(d.replicas(quiet, in.Now), d.Service.MinReplicas)
 	w.Wanted = max(d.replicas(w.PeakRPS, in.Now), floor)
-	for _, e := range in.Edits {
+	floor = d.edit(&w, floor, in.Edits)
+	limit, bound := d.ceiling()
+	w.Peak = w.Wanted
+	if limit < w.Wanted {
+		w.Peak, w.Bound = max(limit, d.Service.MinReplicas), bound
+	}
+	w.Floor = min(floor, w.Peak)
+	hours := w.Until.Sub(w.From).Hours()
+	w.Cost = d.Service.CostPerReplicaHour * (float64(w.Floor)*hours + float64(w.Peak-w.Floor)*weddingHours*float64(weddingDays))
+	return w
+}
+
+// edit puts people's figures in place of the forecast's, and gives the floor.
+func (d Demand) edit(w *models.PlanWeek, floor int, edits []models.SeasonEdit) int {
+	for _, e := range edits {
 		if e.Service != w.Service || e.Week != nil && (e.Week.Before(w.From) || !e.Week.Before(w.Until)) {
 			continue
 		}
@@ -158,15 +172,7 @@ func (d Demand) week(span Span, in Inputs) models.PlanWeek {
 			w.Wanted = max(w.Wanted, floor)
 		}
 	}
-	limit, bound := d.ceiling()
-	w.Peak = w.Wanted
-	if limit < w.Wanted {
-		w.Peak, w.Bound = max(limit, d.Service.MinReplicas), bound
-	}
-	w.Floor = min(floor, w.Peak)
-	hours := w.Until.Sub(w.From).Hours()
-	w.Cost = d.Service.CostPerReplicaHour * (float64(w.Floor)*hours + float64(w.Peak-w.Floor)*weddingHours*float64(weddingDays))
-	return w
+	return floor
 }
 
 // sane makes what is no load none.

@@ -74,7 +74,7 @@ func TestWeeksCutTheSeasonAtLocalMidnightsAlsoWhereClocksChange(t *testing.T) {
 	}
 	assert.Equal(t, 1, hours[167], "the week in which the clocks go forward")
 	assert.Equal(t, 1, hours[169], "and that in which they go back")
-	assert.Equal(t, 48.0, weeks[0].Until.Sub(weeks[0].From).Hours(), "from a Saturday to the first Monday")
+	assert.Equal(t, 48*time.Hour, weeks[0].Until.Sub(weeks[0].From), "from a Saturday to the first Monday")
 }
 
 func TestAPlanSaysWhatEachWeekNeedsAndCosts(t *testing.T) {

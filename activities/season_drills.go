@@ -26,7 +26,7 @@ func beat(ctx context.Context, at string) {
 func (g *gateRun) loadTest(ctx context.Context) error {
 	g.good = fmt.Sprintf("each service served %.1f times its largest peak", loadTestFactor)
 	if g.Tester == nil {
-		g.bad("", "load tests are switched off", "set SEASON_LOAD_TEST to fleet or to the addresses of a test installation", "skip the gate, when another test has shown it")
+		g.bad("", "load tests are switched off", "set SEASON_LOAD_TEST to fleet where a modelled fleet may be loaded", "skip the gate, when another test has shown it")
 		return nil
 	}
 	if busy, err := g.ceremony(ctx); err != nil || busy {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"time"
@@ -88,12 +89,13 @@ func (s *parts) poller() *calendar.Poller {
 // where the change is near enough to count in a decision.
 type calendarNotifier struct {
 	launcher *launch.Launcher
+	seasons  func(context.Context) ([]models.Season, error)
 	log      *slog.Logger
 	now      func() time.Time
 }
 
 func (s *parts) notifier() calendarNotifier {
-	return calendarNotifier{launcher: s.launcher, log: s.log, now: time.Now}
+	return calendarNotifier{launcher: s.launcher, seasons: s.store.Seasons, log: s.log, now: time.Now}
 }
 
 // Changes of weddings that begin within two days, or are not over, are worth a look at
@@ -104,9 +106,37 @@ const (
 )
 
 // CalendarChanged wakes each autoscaler once, however many weddings changed, and tells the
-// days of the week ahead.
+// days of the week ahead and the seasons that are prepared.
 func (n calendarNotifier) CalendarChanged(ctx context.Context, changes []models.CalendarChange) error {
-	return errors.Join(n.wakeAutoscalers(ctx, changes), n.tellDays(ctx, changes))
+	return errors.Join(n.wakeAutoscalers(ctx, changes), n.tellDays(ctx, changes), n.tellSeasons(ctx, changes))
+}
+
+// tellSeasons tells each open season once that a wedding of its time is not what it was. It
+// reads as the platform: whoever changed a wedding need not see every season.
+func (n calendarNotifier) tellSeasons(ctx context.Context, changes []models.CalendarChange) error {
+	ctx = models.WithScope(ctx, models.Scope{Role: models.ScopeSystem, Subject: "calendar"})
+	seasons, err := n.seasons(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, s := range seasons {
+		touches := func(w models.Wedding) bool { return w.ID != "" && w.StartsAt.Before(s.Until) && w.EndsAt.After(s.From) }
+		touched := 0
+		for _, c := range changes {
+			if touches(c.Before) || touches(c.After) {
+				touched++
+			}
+		}
+		if touched == 0 || s.Outcome != models.SeasonOpen {
+			continue
+		}
+		err := n.launcher.CalendarChanged(ctx, s.ID, fmt.Sprintf("weddings that changed: %d", touched))
+		if models.KindOf(err) != models.KindNotFound { // a season that ended meanwhile needs no telling
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // daysAhead is how far ahead a date's workflow may run.

@@ -5,6 +5,7 @@ import { shift, spanOf } from "./day";
 import { DayTimeline } from "./DayTimeline";
 import { ForecastTrust } from "./ForecastTrust";
 import { HeatMap } from "./HeatMap";
+import { Seasons } from "./Seasons";
 import { Weddings } from "./Weddings";
 
 const SERVICES = ["api", "database", "auth", "storage", "realtime", "media", "notifications", "search", "analytics"];
@@ -50,6 +51,7 @@ export function WeddingsPage({ token, now }: { token: string; now: number }) {
         </h2>
         <DayTimeline token={token} service={service} date={date} />
       </section>
+      <Seasons token={token} service={service} />
       <ForecastTrust token={token} service={service} />
       <Weddings token={token} now={now} />
     </>

@@ -1,6 +1,6 @@
 import { createParser } from "eventsource-parser";
 import { caller } from "./session";
-import type { DayLoad, ForecastAccuracy, HourLoad, Problem, Reservation, Snapshot, TimelinePoint, Wedding } from "./types";
+import type { DayLoad, ForecastAccuracy, HourLoad, Problem, Reservation, Season, SeasonPlan, Snapshot, TimelinePoint, Wedding } from "./types";
 
 const BASE = "/api/scalability";
 
@@ -50,6 +50,23 @@ export const predictedHours = (token: string, service: string, from: string, unt
 /** How the stored forecasts of a service did, and whether they are trusted. */
 export const forecastAccuracy = (token: string, service: string, days: number, signal?: AbortSignal) =>
   get<ForecastAccuracy>(`/predictions/accuracy?${new URLSearchParams({ service, days: String(days) })}`, token, signal);
+
+/** Seasons, the latest first. */
+export const seasons = (token: string, signal?: AbortSignal) => items<Season>("/seasons", {}, token, signal);
+
+/** One season with its gates. */
+export const seasonOf = (token: string, id: string, signal?: AbortSignal) => get<Season>(`/seasons/${id}`, token, signal);
+
+/** The version of a season's plan that waits for a person, else the one in effect. */
+export const seasonPlan = (token: string, id: string, signal?: AbortSignal) => get<SeasonPlan>(`/seasons/${id}/plan`, token, signal);
+
+/** A person's answer to a plan. */
+export async function answerPlan(token: string, id: string, verdict: "approve" | "reject", version: number, reason: string): Promise<void> {
+  const response = await fetch(`${BASE}/seasons/${id}/${verdict}`, {
+    method: "POST", headers: { ...caller(token), "Content-Type": "application/json" }, body: JSON.stringify({ reason, version }),
+  });
+  if (!response.ok) await refuse(response);
+}
 
 /** What was measured and what there was. */
 export const timeline = (token: string, service: string, from: string, until: string, signal?: AbortSignal) =>

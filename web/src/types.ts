@@ -145,6 +145,39 @@ export interface ForecastAccuracy {
   rows: AccuracyRow[] | null;
 }
 
+export interface SeasonGate {
+  gate: string;
+  status: string;
+  text: string;
+  remedies: string[] | null;
+}
+
+export interface Season {
+  id: string;
+  phase: string;
+  outcome: string;
+  sentence: string;
+  approvedVersion: number;
+  effectiveVersion: number;
+  proposedVersion: number;
+  gates?: SeasonGate[];
+}
+
+export interface PlanWeek {
+  service: string;
+  from: string;
+  floor: number;
+  peak: number;
+  guests: number;
+}
+
+export interface SeasonPlan {
+  version: number;
+  sentence: string;
+  weeks: PlanWeek[] | null;
+  deficits: { service?: string; week: string; ceiling: string; text: string; remedies: string[] | null }[] | null;
+}
+
 export interface Reservation {
   id: string;
   service: string;

@@ -3,6 +3,7 @@ import { useMemo, useState } from "react";
 import { answerPlan, seasonOf, seasonPlan, seasons } from "./api";
 import { axis, Chart, colour, quiet, type Option } from "./Chart";
 import { number } from "./format";
+import { worstDeficits } from "./deficits";
 import type { PlanWeek, Season, SeasonPlan } from "./types";
 
 const REFRESH_MS = 30_000;
@@ -71,8 +72,10 @@ function Plan({ plan, service }: { plan: SeasonPlan; service: string }) {
   return (
     <>
       <p className="sentence">{plan.sentence}</p>
-      {(plan.deficits ?? []).map((d) => (
-        <p key={`${d.service}/${d.week}/${d.ceiling}`} className="refusal">{d.text} {(d.remedies ?? []).join(" · ")}</p>
+      {worstDeficits(plan.deficits ?? []).map(({ worst, more }) => (
+        <p key={`${worst.service}/${worst.ceiling}`} className="refusal">
+          {worst.text}{more > 0 && `, and less in ${more} other weeks`}: {(worst.remedies ?? []).join(" · ")}.
+        </p>
       ))}
       {weeks.length > 0 && <Chart className="chart" option={drawn} label={`Floor and peak of ${service} in each week of the season`} />}
     </>

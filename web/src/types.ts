@@ -171,11 +171,21 @@ export interface PlanWeek {
   guests: number;
 }
 
+/** Capacity that a week needs and that a ceiling denies. */
+export interface PlanDeficit {
+  service?: string;
+  week: string;
+  ceiling: string;
+  replicas: number;
+  text: string;
+  remedies: string[] | null;
+}
+
 export interface SeasonPlan {
   version: number;
   sentence: string;
   weeks: PlanWeek[] | null;
-  deficits: { service?: string; week: string; ceiling: string; text: string; remedies: string[] | null }[] | null;
+  deficits: PlanDeficit[] | null;
 }
 
 export interface Reservation {

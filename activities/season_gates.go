@@ -73,7 +73,7 @@ func (g *gateRun) read(ctx context.Context) (err error) {
 func (g *gateRun) result() models.SeasonGate {
 	out := models.SeasonGate{
 		SeasonID: g.in.Season.ID, Gate: g.in.Gate, Due: g.in.Due, Status: models.GatePassed, Attempts: g.in.Attempt,
-		FinishedAt: g.Now().UTC(), Findings: g.findings, Remedies: slices.Compact(g.remedies), Text: g.good,
+		FinishedAt: g.Now().UTC(), Findings: g.findings, Remedies: unique(g.remedies), Text: g.good,
 	}
 	bad := 0
 	for _, f := range g.findings {
@@ -135,13 +135,47 @@ func (g *gateRun) quota(ctx context.Context) error {
 			g.ok(svc.Name, "%d of %d replicas that the provider allows", need, *l.Quota)
 		}
 	}
+	worst := worstDeficits(g.plan.Deficits)
 	for _, d := range g.plan.Deficits {
-		if d.Ceiling != "quota" { // told above, as it is now
+		switch {
+		case d.Ceiling == "quota": // told above, as it is now
+		case worst[deficitKey{d.Service, d.Ceiling}].Week.Equal(d.Week):
 			g.bad(d.Service, d.Text, d.Remedies...)
+		default:
+			g.bad(d.Service, d.Text) // what helps in the worst week helps in this one
 		}
 	}
 	g.good = "quotas and ceilings allow what is planned"
 	return nil
+}
+
+// deficitKey is what a plan may be short of more than once.
+type deficitKey struct {
+	service models.ServiceName
+	ceiling string
+}
+
+// worstDeficits finds the week that is shortest of each service and ceiling, the first of
+// equals.
+func worstDeficits(all []models.PlanDeficit) map[deficitKey]models.PlanDeficit {
+	worst := map[deficitKey]models.PlanDeficit{}
+	for _, d := range all {
+		k := deficitKey{d.Service, d.Ceiling}
+		if w, seen := worst[k]; !seen || d.Replicas > w.Replicas {
+			worst[k] = d
+		}
+	}
+	return worst
+}
+
+// unique keeps the first of equal texts, in order.
+func unique(texts []string) []string {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(slices.Clone(texts), func(s string) bool {
+		again := seen[s]
+		seen[s] = true
+		return again
+	})
 }
 
 // freeze looks for what still moves. What is left to change until the season is a plan's

@@ -3,10 +3,13 @@ package scaling_test
 import (
 	"fmt"
 	"math"
+	"os"
+	"regexp"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/wedsync/scalability/models"
 	"github.com/wedsync/scalability/policies/scaling"
@@ -45,11 +48,14 @@ func ExampleDecide() {
 	// HPA would have 10, KPA 10
 }
 
-func TestSentences(t *testing.T) {
-	cases := map[string]struct {
-		in   scaling.Inputs
-		want string
-	}{
+// sentence is what is said of some inputs.
+type sentence struct {
+	in   scaling.Inputs
+	want string
+}
+
+func sentences() map[string]sentence {
+	return map[string]sentence{
 		"steady":     {serving(10, 640), "Keep api at 10: 640 requests/s need 10 at 65 % of 100 per replica."},
 		"demand":     {serving(10, 780), "Scale api 10→12: 780 requests/s need 12 at 65 % of 100 per replica."},
 		"a fraction": {serving(10, 82.54), "Scale api 10→9 (need 2): 82.5 requests/s need 2 at 65 % of 100 per replica; at most 1 fewer in one step."},
@@ -73,11 +79,29 @@ func TestSentences(t *testing.T) {
 		"a cap":           {with(serving(20, 640), reserve(most(12))), "Scale api 20→12 (need 10): limited to 12 by user:anna, who allows at most 12 (a test)."},
 		"a full database": {with(serving(10, 780), database(models.DatabaseLimit{MaxConnections: 100, Reserved: 10, OtherUsers: 80, PerReplica: 4})), "Keep api at 10 (wanted 12): 780 requests/s need 12 at 65 % of 100 per replica; limited to 10 by the database's connections, (100 − 10 − 80) ÷ 4."},
 	}
-	for name, c := range cases {
+}
+
+func TestSentences(t *testing.T) {
+	for name, c := range sentences() {
 		t.Run(name, func(t *testing.T) {
 			e, _ := scaling.Decide(c.in)
 			assert.Equal(t, c.want, e.Text)
 		})
+	}
+}
+
+// TestThePageShowsWhatIsSaid holds the examples of docs/explanations.md to what is said.
+func TestThePageShowsWhatIsSaid(t *testing.T) {
+	page, err := os.ReadFile("../../docs/explanations.md")
+	require.NoError(t, err)
+	said := map[string]bool{}
+	for _, c := range sentences() {
+		said[c.want] = true
+	}
+	rows := regexp.MustCompile("(?m)^\\| `([^`]+)` \\|").FindAllStringSubmatch(string(page), -1)
+	require.GreaterOrEqual(t, len(rows), 10)
+	for _, row := range rows {
+		assert.True(t, said[row[1]], "nothing says: %s", row[1])
 	}
 }
 

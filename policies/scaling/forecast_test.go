@@ -103,16 +103,16 @@ func TestASurgeThatHasPassedIsReleasedFaster(t *testing.T) {
 		return change(models.MetricThroughput, func(s *models.Signal) { s.Avg60 = val(rps) })
 	}
 	decideAll(t, map[string]ruled{
-		"three tenths in one step, as long as no person has to agree": {in: surge(), want: 70, class: models.ClassSteady, rule: "passed"},
+		"a quarter in one step": {in: surge(), want: 75, class: models.ClassSteady, rule: "passed"},
 		"whatever was expected of it a minute ago": {in: surge(func(in *scaling.Inputs) {
 			in.State.Ring = []scaling.Recommendation{{At: now.Add(-59 * time.Second), N: 95}}
-		}), want: 70, class: models.ClassSteady, rule: "passed"},
+		}), want: 75, class: models.ClassSteady, rule: "passed"},
 		"not without a forecast":                       {in: surge(func(in *scaling.Inputs) { in.Observation.Forecast = nil }), want: 100, class: models.ClassHold, rule: "hold_after_up"},
 		"nor where it expects more":                    {in: surge(trusted(6000, func(f *models.ForecastPoint) { f.Calendar = true })), want: 100, class: models.ClassHold, rule: "hold_after_up"},
 		"nor where the minute's mean needs six tenths": {in: surge(load(4000)), want: 100, class: models.ClassHold, rule: "hold_after_up"},
-		"one that has begun goes on down to seven tenths": {in: surge(load(4000), func(in *scaling.Inputs) {
+		"one that has begun goes on below seven tenths": {in: surge(load(4000), func(in *scaling.Inputs) {
 			in.State.LastUpAt, in.State.LastDownAt = ago(5*time.Minute), ago(90*time.Second)
-		}), want: 70, class: models.ClassSteady, rule: "passed"},
+		}), want: 75, class: models.ClassSteady, rule: "passed"},
 		"and not further": {in: surge(load(4600), func(in *scaling.Inputs) {
 			in.State.LastUpAt, in.State.LastDownAt = ago(5*time.Minute), ago(90*time.Second)
 		}), want: 100, class: models.ClassHold, rule: "hold_after_up"},

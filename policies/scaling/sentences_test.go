@@ -44,7 +44,7 @@ func TestTenDecisionsInTheWordsAPersonReads(t *testing.T) {
 		{"a person's cap", with(serving(20, 900), reserve(most(8))),
 			"Scale api 20→8 (wanted 14): 900 requests/s need 14 at 65 % of 100 per replica; limited to 8 by user:anna, who allows at most 8 (a test); somebody has to agree, since it removes 12 of 20 at once."},
 		{"a surge that has passed", surge,
-			"Scale api 30→21 (need 11): 700 requests/s need 11 at 65 % of 100 per replica; a surge has passed, and at most 9 go in one step."},
+			"Scale api 30→23 (need 11): 700 requests/s need 11 at 65 % of 100 per replica; a surge has passed, and at most 7 go in one step."},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -23,6 +23,10 @@ const (
 	// higher one to go on with it.
 	transientTurn = 0.6
 	transient     = 0.7
+	// passedKeeps is the share of what stands that a passed surge leaves in one step. It is
+	// above the share that makes it passed: the needs of minutes ago were a little larger
+	// than that of the last one, and those who look back further would still hold them.
+	passedKeeps = 0.75
 	// turnSpan is how far the first scale-in after growth looks back: load that comes and
 	// goes within a quarter of an hour turned capacity about each time. A service whose own
 	// window is short looks back three times as far as that.
@@ -149,12 +153,12 @@ func (d *decision) down(cur int) {
 	}
 }
 
-// downStep is how many may go at once: a tenth; of a surge that has passed as many as no
-// person has to agree to.
+// downStep is how many may go at once: a tenth; of a surge that has passed a quarter, which
+// no person has to agree to.
 func (d *decision) downStep(cur int) int {
 	share := d.downShare
 	if d.passed() {
-		share = math.Max(share, approvalShare)
+		share = math.Max(share, 1-passedKeeps)
 	}
 	return max(1, whole(float64(cur)*share+epsilon))
 }
@@ -232,7 +236,7 @@ func (d *decision) waits(wait time.Duration) {
 // exceeds the needs of the last minute is not kept for the whole window.
 func (d *decision) stabilised() int {
 	if d.passed() {
-		return max(d.raw.n, d.unseen(), whole(math.Ceil(transient*float64(d.cur()))))
+		return max(d.raw.n, d.unseen(), whole(math.Ceil(passedKeeps*float64(d.cur()))))
 	}
 	return max(d.raw.n, largest(d.next.Ring, d.in.Now.Add(-d.window())))
 }

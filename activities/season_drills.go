@@ -26,7 +26,7 @@ func beat(ctx context.Context, at string) {
 func (g *gateRun) loadTest(ctx context.Context) error {
 	g.good = fmt.Sprintf("each service served %.1f times its largest peak", loadTestFactor)
 	if g.Tester == nil {
-		g.bad("", "load tests are switched off", "set SEASON_LOAD_TEST to fleet where a modelled fleet may be loaded", "skip the gate, when another test has shown it")
+		g.bad("", "load tests are switched off", "set SEASON_LOAD_TEST to the address of a test installation, or to fleet where a modelled one may be loaded", "skip the gate, when another test has shown it")
 		return nil
 	}
 	if busy, err := g.ceremony(ctx); err != nil || busy {
@@ -111,8 +111,11 @@ func (g *gateRun) certify(ctx context.Context, svc models.Service, res models.Lo
 	if err := g.Proofs.SaveCapacityProofs(ctx, []models.CapacityProof{p}); err != nil {
 		return err
 	}
-	g.ok(svc.Name, "%.0f requests/s within %.0f ms on %d replicas; one serves %.1f requests/s; certified until %s",
-		res.PeakRPS, svc.SLOResponseTimeMS, res.MaxReplicas, res.CapacityRPS, p.ExpiresAt.Format(time.DateOnly))
+	behind := "what serves it cannot be seen from outside"
+	if res.CapacityRPS > 0 {
+		behind = fmt.Sprintf("on %d replicas, of which one serves %.1f", res.MaxReplicas, res.CapacityRPS)
+	}
+	g.ok(svc.Name, "%.0f requests/s within %.0f ms; %s; certified until %s", res.PeakRPS, svc.SLOResponseTimeMS, behind, p.ExpiresAt.Format(time.DateOnly))
 	return nil
 }
 

@@ -20,17 +20,22 @@ func (s *parts) seasons(capacity *fleet.Client, observer *activities.Observer) (
 		Claims: s.store, Nudger: s.launcher, Actuator: capacity, Observer: observer, Ceremony: s.store, Usage: s.store, Audit: s.audit,
 		Escalator: seasonLog{s.log}, Zone: time.LoadLocation, Now: time.Now, Poll: readinessPoll,
 	}
-	if s.cfg.Wedding.LoadTest != "fleet" {
+	o := loadtest.Options{Ceremony: s.store.CeremonyAt, MaxRPS: float64(s.cfg.Wedding.LoadTestMaxRPS), Now: time.Now}
+	switch s.cfg.Wedding.LoadTest {
+	case "off":
 		return out, nil
+	case "fleet":
+		fleet := loadtest.Fleet{Load: capacity, Gauge: capacity}
+		o.Target, o.Gauge, out.PreScale = fleet, fleet, true
+	default: // a test installation has its own replicas: none are ordered for it
+		site := loadtest.NewWeb(s.cfg.Wedding.LoadTest)
+		o.Target, o.Gauge = site, site
 	}
-	tested := loadtest.Fleet{Load: capacity, Gauge: capacity}
-	tester, err := loadtest.New(loadtest.Options{
-		Target: tested, Gauge: tested, Ceremony: s.store.CeremonyAt, MaxRPS: float64(s.cfg.Wedding.LoadTestMaxRPS), Now: time.Now,
-	})
+	tester, err := loadtest.New(o)
 	if err != nil {
 		return nil, err
 	}
-	out.Tester, out.PreScale = tester, true
+	out.Tester = tester
 	return out, nil
 }
 

@@ -130,6 +130,18 @@ func text(what string, limit int) rule {
 	}}
 }
 
+// loadTarget takes off, fleet or a web address, in which {service} may stand.
+func loadTarget() rule {
+	words, address := oneOf("off", "fleet"), webAddress()
+	return rule{"off, fleet or an address such as https://test.example/{service}", func(raw string) (string, bool) {
+		if word, ok := words.check(raw); ok {
+			return word, true
+		}
+		_, ok := address.check(strings.ReplaceAll(raw, "{service}", "api"))
+		return raw, ok && !strings.ContainsAny(strings.ReplaceAll(raw, "{service}", ""), "{}")
+	}}
+}
+
 // file takes a path; whether something is there is found when it is opened.
 func file() rule { return text("a path", 4096) }
 

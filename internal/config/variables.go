@@ -87,7 +87,7 @@ func weddings() []variable {
 		{name: "WEDDING_PSEUDONYM_KEY", rule: atLeast(16), privacy: secret, help: "Secret from which references become pseudonyms outside production. Empty: nothing is imported there."},
 		{name: "WEDDING_FEEDS_ALLOW_PRIVATE", fallback: "false", rule: boolean(), help: "Calendar feeds may be in private networks. Those on this machine are open in development."},
 		{name: "WEDDING_SEASONS", fallback: "northern-summer=03-20..10-31@Europe/London", rule: yearly(), help: "Seasons that are prepared for each year, 35 days ahead. Empty: none."},
-		{name: "SEASON_LOAD_TEST", fallback: "off", rule: oneOf("off", "fleet"), help: "What the load test of a season's gates loads: nothing, or the modelled fleet."},
+		{name: "SEASON_LOAD_TEST", fallback: "off", rule: loadTarget(), help: "What the load test of a season's gates loads: nothing, the modelled fleet, or a test installation at an address, in which {service} stands for the service."},
 		{name: "SEASON_LOAD_TEST_MAX_RPS", fallback: "20000", rule: whole(1, 10_000_000, ""), help: "Requests per second that no load test passes."},
 	}
 }

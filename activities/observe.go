@@ -30,6 +30,8 @@ type Observer struct {
 	Budget     models.Budget  // limits of one service; zero ones do not bind
 	// WeddingDays lets a calendar with guests switch the mode.
 	WeddingDays bool
+	// Emergencies lets people declare one.
+	Emergencies bool
 	Now         func() time.Time
 
 	memory memory
@@ -218,10 +220,14 @@ func (o *Observer) complete(obs *models.Observation, p *past) {
 // mode is how much the service may not fail now: people who declare an emergency come
 // before the calendar. A freeze is a reservation, and needs no mode.
 func (o *Observer) mode(obs models.Observation) models.Mode {
+	mode := models.ModeNormal
 	if o.WeddingDays && obs.Calendar != nil {
-		return scaling.ModeAt(*obs.Calendar, obs.At)
+		mode = scaling.ModeAt(*obs.Calendar, obs.At)
 	}
-	return models.ModeNormal
+	if o.Emergencies {
+		mode = scaling.Declared(obs.Reservations, mode, obs.At)
+	}
+	return mode
 }
 
 // Decider runs the decision as a local activity, so that the recorded value replays.

@@ -43,7 +43,14 @@ func TestAModeNeedsItsSwitchAndAWeddingThatIsNear(t *testing.T) {
 		"a wedding is near":         {func(*platform, *activities.Observer) {}, models.ModeWeddingDay},
 		"it does not switch itself": {func(_ *platform, o *activities.Observer) { o.WeddingDays = false }, models.ModeNormal},
 		"the wedding is cancelled":  {func(p *platform, _ *activities.Observer) { p.calendar.Windows[0].Cancelled = true }, models.ModeNormal},
-		"there is no calendar":      {func(p *platform, _ *activities.Observer) { p.calendar = nil }, models.ModeNormal},
+		"somebody declared an emergency": {func(p *platform, o *activities.Observer) {
+			o.Emergencies = true
+			p.reservations = append(p.reservations, models.Reservation{ID: "e1", Service: models.ServiceAPI, Kind: models.ReservationEmergency, From: now.Add(-time.Minute), Until: now.Add(time.Hour)})
+		}, models.ModeEmergency},
+		"an emergency where they are switched off": {func(p *platform, o *activities.Observer) {
+			p.reservations = append(p.reservations, models.Reservation{ID: "e1", Service: models.ServiceAPI, Kind: models.ReservationEmergency, From: now.Add(-time.Minute), Until: now.Add(time.Hour)})
+		}, models.ModeWeddingDay},
+		"there is no calendar": {func(p *platform, _ *activities.Observer) { p.calendar = nil }, models.ModeNormal},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := steady()

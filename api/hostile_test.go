@@ -211,7 +211,7 @@ func TestHostileInputOfOtherRoutesIsRefusedByField(t *testing.T) {
 		"a freeze with replicas":      {"POST", base + "/services/api/override", `{"kind":"freeze","replicas":4,"until":"` + later + `","reason":"abc"}`, 400, "replicas", "must be absent or 0"},
 		"a claim that is over":        {"POST", base + "/reservations", claim(`"kind":"no_in","from":"2027-06-01T00:00:00Z","until":"2027-06-02T00:00:00Z"`), 400, "until", "must be in the future"},
 		"a claim of two years":        {"POST", base + "/reservations", claim(`"kind":"no_in","until":"2029-06-12T12:00:00Z"`), 400, "until", "at most 366 days"},
-		"an unknown kind":             {"POST", base + "/reservations", claim(`"kind":"wish","until":"` + later + `"`), 400, "kind", "must be one of floor, cap, freeze, no_in"},
+		"an unknown kind":             {"POST", base + "/reservations", claim(`"kind":"wish","until":"` + later + `"`), 400, "kind", "must be one of floor, cap, freeze, no_in, emergency"},
 		"a zone that is none":         {"POST", base + "/weddings", swap("Europe/London", "Europe/Lodnon"), 400, "timeZone", "IANA"},
 		"a zone of the machine":       {"POST", base + "/weddings", swap("Europe/London", "Local"), 400, "timeZone", "IANA"},
 		"a zone as a path":            {"POST", base + "/weddings", swap("Europe/London", "../../../etc/passwd"), 400, "timeZone", "IANA"},

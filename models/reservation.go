@@ -14,6 +14,9 @@ const (
 	ReservationCap    ReservationKind = "cap"    // at most Replicas
 	ReservationFreeze ReservationKind = "freeze" // no change at all but for hard caps
 	ReservationNoIn   ReservationKind = "no_in"  // no scale-in
+	// ReservationEmergency declares an emergency: capacity is ordered at once and verified
+	// afterwards, none is removed, and money is no object.
+	ReservationEmergency ReservationKind = "emergency"
 )
 
 // Reservation is a claim on capacity with a holder, a reason and an end: the only way
@@ -23,7 +26,7 @@ type Reservation struct {
 	ID        string          `json:"id" gorm:"primaryKey"`
 	Service   ServiceName     `json:"service"`
 	Kind      ReservationKind `json:"kind"`
-	Replicas  int             `json:"replicas"` // 0 for freeze and no_in
+	Replicas  int             `json:"replicas"` // 0 for freeze, no_in and emergency
 	Guests    int             `json:"guests"`   // guests it was made for; overlapping ones add up
 	From      time.Time       `json:"from" gorm:"column:starts_at"`
 	Until     time.Time       `json:"until" gorm:"column:ends_at"`
@@ -57,12 +60,12 @@ func (r Reservation) Validate() error {
 		if r.Replicas < 1 || r.Replicas > 100000 {
 			return Invalid("replicas", r.Replicas, "must be from 1 to 100000")
 		}
-	case ReservationFreeze, ReservationNoIn:
+	case ReservationFreeze, ReservationNoIn, ReservationEmergency:
 		if r.Replicas != 0 {
 			return Invalid("replicas", r.Replicas, "must be absent or 0 for kind "+string(r.Kind))
 		}
 	default:
-		return Invalid("kind", r.Kind, "must be one of floor, cap, freeze, no_in")
+		return Invalid("kind", r.Kind, "must be one of floor, cap, freeze, no_in, emergency")
 	}
 	if r.From.IsZero() {
 		return Invalid("from", "", "is required")

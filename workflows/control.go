@@ -94,6 +94,8 @@ func claimed(r models.Reservation) string {
 		return fmt.Sprintf("at most %d replicas until %s", r.Replicas, until)
 	case models.ReservationFreeze:
 		return "no change until " + until
+	case models.ReservationEmergency:
+		return "an emergency until " + until
 	default:
 		return "no scale-in until " + until
 	}

@@ -837,7 +837,7 @@ type OverrideAnswer struct {
 
 // OverrideRequest Example: {"kind":"cap","reason":"the provider has trouble","replicas":8,"until":"2027-06-12T16:00:00Z"}
 type OverrideRequest struct {
-	// Kind floor: at least; cap: at most; freeze: no change; no_in: no scale-in
+	// Kind floor: at least; cap: at most; freeze: no change; no_in: no scale-in; emergency: capacity at once, verified afterwards, none removed
 	Kind ReservationKind `json:"kind"`
 
 	// Reason Why, for the record
@@ -1031,7 +1031,7 @@ type PreviewReservation struct {
 	From   *time.Time `json:"from,omitempty"`
 	Guests *int       `json:"guests,omitempty"`
 
-	// Kind floor: at least; cap: at most; freeze: no change; no_in: no scale-in
+	// Kind floor: at least; cap: at most; freeze: no change; no_in: no scale-in; emergency: capacity at once, verified afterwards, none removed
 	Kind ReservationKind `json:"kind"`
 
 	// Reason Why, for the record
@@ -1112,7 +1112,7 @@ type ReservationInput struct {
 	// Guests Guests that it is made for
 	Guests *int `json:"guests,omitempty"`
 
-	// Kind floor: at least; cap: at most; freeze: no change; no_in: no scale-in
+	// Kind floor: at least; cap: at most; freeze: no change; no_in: no scale-in; emergency: capacity at once, verified afterwards, none removed
 	Kind ReservationKind `json:"kind"`
 
 	// Reason Why, for the record
@@ -1131,7 +1131,7 @@ type ReservationInput struct {
 	WeddingId *string     `json:"weddingId,omitempty"`
 }
 
-// ReservationKind floor: at least; cap: at most; freeze: no change; no_in: no scale-in
+// ReservationKind floor: at least; cap: at most; freeze: no change; no_in: no scale-in; emergency: capacity at once, verified afterwards, none removed
 type ReservationKind = models.ReservationKind
 
 // ReservationList defines model for ReservationList.

@@ -73,7 +73,7 @@ func (s *parts) activities() (worker.Activities, error) {
 		Catalogue: s.store, Signals: s.hot, Claims: s.store, Actuator: capacity, Measurer: capacity, Decisions: s.store,
 		Learned: s.store, Rollups: s.store, Spending: s.store,
 		Budget:      models.Budget{Hour: s.cfg.Autoscale.BudgetHour, Day: s.cfg.Autoscale.BudgetDay, Month: s.cfg.Autoscale.BudgetMonth},
-		WeddingDays: s.cfg.Wedding.DayModeAutoEnable, Now: time.Now,
+		WeddingDays: s.cfg.Wedding.DayModeAutoEnable, Emergencies: s.cfg.Wedding.EmergencyResponse, Now: time.Now,
 	}
 	if s.cfg.Features.WeddingIntelligence {
 		observer.Forecaster, observer.Calendar, observer.Usual = s.predict, s.predict, s.predict

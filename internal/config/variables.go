@@ -82,7 +82,7 @@ func weddings() []variable {
 	return []variable{
 		{name: "WEDDING_DAY_MODE_AUTO_ENABLE", fallback: "true", rule: boolean(), help: "Wedding-day mode starts by itself."},
 		{name: "WEDDING_SEASON_MULTIPLIERS_ENABLED", fallback: "true", rule: boolean(), help: "The season raises forecasts."},
-		{name: "WEDDING_EMERGENCY_RESPONSE_ENABLED", fallback: "true", rule: boolean(), help: "An emergency on a wedding day is answered at once."},
+		{name: "WEDDING_EMERGENCY_RESPONSE_ENABLED", fallback: "true", rule: boolean(), help: "People may declare an emergency: capacity at once, verified afterwards."},
 		{name: "WEDDING_CONTACT_KEYS", rule: text("id:key,id:key with keys of 32 bytes in base64", maxSecretBytes), privacy: secret, help: "Keys with which contacts are encrypted in the database. The first seals, all of them open. Empty: contacts are refused."},
 		{name: "WEDDING_PSEUDONYM_KEY", rule: atLeast(16), privacy: secret, help: "Secret from which references become pseudonyms outside production. Empty: nothing is imported there."},
 		{name: "WEDDING_FEEDS_ALLOW_PRIVATE", fallback: "false", rule: boolean(), help: "Calendar feeds may be in private networks. Those on this machine are open in development."},

@@ -67,6 +67,7 @@ func (p *Previewer) change(ctx context.Context, in *scaling.Inputs, c models.Pre
 	}
 	if c.Reservations != nil {
 		in.Observation.Reservations = c.Reservations
+		in.Observation.Mode = scaling.Declared(c.Reservations, in.Observation.Mode, in.Now)
 	}
 	if c.Mode != nil {
 		in.Observation.Mode = *c.Mode

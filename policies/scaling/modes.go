@@ -107,6 +107,16 @@ func lead(start95 float64) time.Duration {
 	return time.Duration((start95 + 60) * float64(time.Second))
 }
 
+// Declared is the mode that people have declared, before what a calendar asks for.
+func Declared(claims []models.Reservation, calendar models.Mode, now time.Time) models.Mode {
+	for _, r := range claims {
+		if r.Kind == models.ReservationEmergency && r.ActiveAt(now) {
+			return models.ModeEmergency
+		}
+	}
+	return calendar
+}
+
 // ModeAt is the mode that a calendar asks for: a wedding day while a wedding that brings
 // guests is prepared, takes place or has just ended.
 func ModeAt(c models.Calendar, now time.Time) models.Mode {

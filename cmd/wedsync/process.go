@@ -12,6 +12,7 @@ import (
 
 	"github.com/wedsync/scalability/internal/audit"
 	"github.com/wedsync/scalability/internal/config"
+	"github.com/wedsync/scalability/internal/holidays"
 	"github.com/wedsync/scalability/internal/hotstore"
 	"github.com/wedsync/scalability/internal/launch"
 	"github.com/wedsync/scalability/internal/predictor"
@@ -68,7 +69,12 @@ func open(ctx context.Context, p config.Process) (*parts, error) {
 			return nil, errors.Join(err, s.close()) //nolint:contextcheck // closing outlives the context of the start
 		}
 	}
+	holiday, err := holidays.Of(cfg.Wedding.Holidays)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("WEDDING_HOLIDAY_COUNTRIES: %w", err), s.close()) //nolint:contextcheck // as above
+	}
 	s.predict = predictor.New(predictor.Options{
+		Holiday: holiday, Feeds: s.store,
 		History: s.store, Calendar: s.store, Catalogue: s.store, Archive: s.store, Cache: s.hot, Now: time.Now,
 		Rollups: s.store, Ledger: s.store, OnGate: telemetry.NewForecastMetrics(s.registry).Judged,
 		Weddings: cfg.Features.WeddingIntelligence, SeasonMultipliers: cfg.Wedding.SeasonMultipliers, Log: log,

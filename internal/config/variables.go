@@ -82,6 +82,7 @@ func weddings() []variable {
 	return []variable{
 		{name: "WEDDING_DAY_MODE_AUTO_ENABLE", fallback: "true", rule: boolean(), help: "Wedding-day mode starts by itself."},
 		{name: "WEDDING_SEASON_MULTIPLIERS_ENABLED", fallback: "true", rule: boolean(), help: "The season raises forecasts."},
+		{name: "WEDDING_HOLIDAY_COUNTRIES", fallback: "gb", rule: listOf(holidayCountries()...), help: "Countries whose public holidays count in forecasts, by ISO 3166 code. A day that is one in any of them counts."},
 		{name: "WEDDING_EMERGENCY_RESPONSE_ENABLED", fallback: "true", rule: boolean(), help: "People may declare an emergency: capacity at once, verified afterwards."},
 		{name: "WEDDING_CONTACT_KEYS", rule: text("id:key,id:key with keys of 32 bytes in base64", maxSecretBytes), privacy: secret, help: "Keys with which contacts are encrypted in the database. The first seals, all of them open. Empty: contacts are refused."},
 		{name: "WEDDING_PSEUDONYM_KEY", rule: atLeast(16), privacy: secret, help: "Secret from which references become pseudonyms outside production. Empty: nothing is imported there."},
@@ -90,6 +91,12 @@ func weddings() []variable {
 		{name: "SEASON_LOAD_TEST", fallback: "off", rule: loadTarget(), help: "What the load test of a season's gates loads: nothing, the modelled fleet, or a test installation at an address, in which {service} stands for the service."},
 		{name: "SEASON_LOAD_TEST_MAX_RPS", fallback: "20000", rule: whole(1, 10_000_000, ""), help: "Requests per second that no load test passes."},
 	}
+}
+
+// holidayCountries are those that forecasts know the holidays of; a test in cmd holds them
+// equal to what is known.
+func holidayCountries() []string {
+	return []string{"at", "au", "be", "ca", "ch", "de", "dk", "es", "fr", "gb", "gr", "ie", "it", "nl", "no", "nz", "pl", "se", "us", "za"}
 }
 
 func security() []variable {

@@ -47,7 +47,7 @@ func (p *Predictor) Calendar(ctx context.Context, service models.Service, now ti
 		p.opts.Log.WarnContext(ctx, "the calendar cannot be read: its last copy counts", "read_at", have.at, "error", err)
 		weddings, readAt = have.value, have.at
 	}
-	out := &models.Calendar{ReadAt: readAt.UTC(), Windows: windows(weddings, now)}
+	out := &models.Calendar{ReadAt: p.asOf(ctx, readAt).UTC(), Windows: windows(weddings, now)}
 	v, err := p.view(ctx, service, now, true)
 	if err != nil {
 		// Without a history guests are still coming: what they bring is assumed.
@@ -56,6 +56,24 @@ func (p *Predictor) Calendar(ctx context.Context, service models.Service, now ti
 	}
 	out.Kernel, out.BaseRPS = v.kernel(), v.highestBase(now)
 	return out, nil
+}
+
+// asOf is how old what was read is: a calendar is as old as the feed that is most out of
+// date. Where that cannot be read the reading itself counts, which failed too if Postgres
+// is away.
+func (p *Predictor) asOf(ctx context.Context, readAt time.Time) time.Time {
+	if p.opts.Feeds == nil {
+		return readAt
+	}
+	fed, err := p.opts.Feeds.CalendarReadAt(asPlatform(ctx))
+	if err != nil {
+		p.opts.Log.WarnContext(ctx, "the age of the calendar feeds cannot be read", "error", err)
+		return readAt
+	}
+	if fed.Before(readAt) {
+		return fed
+	}
+	return readAt
 }
 
 func windows(weddings []models.Wedding, now time.Time) []models.CalendarWindow {

@@ -17,6 +17,12 @@ type Calendar interface {
 	Weddings(ctx context.Context, f models.WeddingFilter) ([]models.Wedding, error)
 }
 
+// Feeds say when the calendar feed that is most out of date was last read whole; now where
+// there is none.
+type Feeds interface {
+	CalendarReadAt(ctx context.Context) (time.Time, error)
+}
+
 // Catalogue reads a service.
 type Catalogue interface {
 	Service(ctx context.Context, name models.ServiceName) (models.Service, error)

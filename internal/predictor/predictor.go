@@ -39,6 +39,7 @@ type Options struct {
 	SeasonMultipliers bool                      // WEDDING_SEASON_MULTIPLIERS_ENABLED
 	Zone              *time.Location            // whose clock days and weeks follow; nil is UTC
 	Holiday           func(day time.Time) bool  // nil: none
+	Feeds             Feeds                     // nil: weddings come from nowhere else
 	Log               *slog.Logger              // nil = silent
 }
 

@@ -147,7 +147,7 @@ func (s *stack) answersAndAudits(t *testing.T, r route, token string, status int
 func (s *stack) asSystem(t *testing.T, do func(context.Context, pgx.Tx) error) {
 	t.Helper()
 	ctx := t.Context()
-	if s.db == nil {
+	if s.db == nil || s.db.Ping(ctx) != nil { // tests stop Postgres
 		conn, err := pgx.Connect(ctx, s.Postgres)
 		require.NoError(t, err)
 		s.db = conn

@@ -151,13 +151,21 @@ func TestWithoutPostgresChangesAnswer503AndNothingHappens(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, http.StatusServiceUnavailable, status, body)
 	release()
+	const claims = "/api/scalability/reservations?service=search"
+	eventually(t, 2*time.Minute, "Postgres answers", func() bool {
+		status, _, err := s.try(t.Context(), "operator", http.MethodGet, claims, nil)
+		return err == nil && status == http.StatusOK
+	})
 	s.recovers(t, s.pids(t))
+	// A pause may have been taken before Postgres was gone.
+	status, body = s.call(t, "operator", http.MethodPost, "/api/scalability/services/search/resume", map[string]any{"reason": "the outage is over"}, nil)
+	assert.Equal(t, http.StatusOK, status, body)
 	var page struct {
 		Items []struct {
 			Reason string `json:"reason"`
 		} `json:"items"`
 	}
-	s.call(t, "operator", http.MethodGet, "/api/scalability/reservations?service=search", nil, &page)
+	s.call(t, "operator", http.MethodGet, claims, nil, &page)
 	for _, r := range page.Items {
 		assert.NotEqual(t, claim["reason"], r.Reason, "what was refused did not happen")
 	}

@@ -19,7 +19,7 @@ import (
 // A wedding that is booked for now raises the service by itself; while Redis is away and
 // while it is cancelled meanwhile nothing is removed; afterwards it lets go.
 func TestAWeddingRaisesTheFloorAndLetsItGoButNotBlindly(t *testing.T) {
-	s := freshStack(t) // what a guest brings is learned from what tests before have offered
+	s := freshStack(t)             // what a guest brings is learned from what tests before have offered
 	const name = models.ServiceAPI // 100 requests/s a replica
 	// Booked first: the calendar is read once a minute.
 	w := s.book(t, models.Wedding{

@@ -265,6 +265,9 @@ func (m *model) why() string {
 		}
 		return s
 	case models.MethodRecentLevel:
+		if m.levelOf == 1 {
+			return "under a week of history: the mean of the last hour"
+		}
 		return fmt.Sprintf("under a week of history: the mean of the last %d hours", m.levelOf)
 	default:
 	}

@@ -28,7 +28,7 @@ func TestEachForecastSaysHowItWasMade(t *testing.T) {
 	}{
 		{"nothing known", 0, false, models.MethodNone, "no load was measured in the last week, and no wedding is in the calendar", 0},
 		{"a wedding alone", 0, true, models.MethodCalendarOnly, "on the load that the least replicas are held for; the load of a guest is assumed to be 2.6 requests/s", 24},
-		{"an hour of history", time.Hour, false, models.MethodRecentLevel, "under a week of history: the mean of the last 1 hours", 24},
+		{"an hour of history", time.Hour, false, models.MethodRecentLevel, "under a week of history: the mean of the last hour", 24},
 		{"three days of history", 3 * days, false, models.MethodRecentLevel, "the mean of the last 24 hours", 24},
 		{"eight days of history", 8*days + time.Hour, false, models.MethodSeasonalNaive, "the same hours of last week", 24},
 		{"a month of history", 30 * days, false, models.MethodSeasonalNaive, "which did better than the models over the last days, off by 0 %", 24},

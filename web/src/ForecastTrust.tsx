@@ -27,7 +27,7 @@ export function ForecastTrust({ token, service }: { token: string; service: stri
       {data && (
         <>
           <p className="sentence">
-            {data.gate.reason || DASH} Made by {METHODS[data.gate.method] ?? data.gate.method}, from {number(data.gate.historyDays)} days of history.
+            {asSentence(data.gate.reason)} Made by {METHODS[data.gate.method] ?? data.gate.method}, from {number(data.gate.historyDays)} days of history.
             {!data.gate.trusted && " Until they are trusted, capacity follows what is measured, and the floors of the calendar."}
           </p>
           {(data.rows ?? []).length === 0
@@ -37,6 +37,12 @@ export function ForecastTrust({ token, service }: { token: string; service: stri
       )}
     </section>
   );
+}
+
+/** A reason as a sentence of its own. */
+function asSentence(reason: string): string {
+  const text = reason.trim();
+  return text === "" ? "" : `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 }
 
 function Rows({ rows }: { rows: AccuracyRow[] }) {

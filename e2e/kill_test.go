@@ -23,6 +23,18 @@ func TestAWorkerKilledAtTenPointsOfAScaleUpFinishesIt(t *testing.T) {
 	s.quick(t, name, nil)
 	s.offer(t, name, 205)
 	spec := s.settle(t, name, 5, 2*time.Minute).Spec
+	// What queued up while there were two replicas still makes answers slow, and slow answers
+	// ask for more.
+	eventually(t, time.Minute, "the rush of the start is over", func() bool {
+		var st struct{ Services []models.ServiceStatus }
+		s.call(t, "viewer", http.MethodGet, "/api/scalability/status", nil, &st)
+		for _, service := range st.Services {
+			if p95, measured := service.Metrics[models.MetricResponseP95]; service.Service == name && measured {
+				return p95 < 500
+			}
+		}
+		return false
+	})
 	client := s.fleetClient(t)
 	for i := range 10 {
 		after := time.Duration(i) * 1200 * time.Millisecond

@@ -36,10 +36,10 @@ func SuggestZone(name string) string {
 		if city == folded || whole == folded {
 			return zone
 		}
-		if d := edits(folded, whole); d < fewest {
+		if d := Edits(folded, whole); d < fewest {
 			best, fewest = zone, d
 		}
-		if d := edits(folded, city); d < fewest {
+		if d := Edits(folded, city); d < fewest {
 			best, fewest = zone, d
 		}
 	}
@@ -65,8 +65,9 @@ func zoneAliases() map[string]string {
 	}
 }
 
-// edits counts the insertions, deletions and replacements of bytes from a to b.
-func edits(a, b string) int {
+// Edits counts the insertions, deletions and replacements of bytes from a to b
+// (Levenshtein), keeping one row of the table: how near a misspelt name is to a known one.
+func Edits(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j

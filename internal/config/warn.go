@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/wedsync/scalability/models"
 )
 
 // prefixes are ours alone: a variable that starts with one of them and is not known is
@@ -82,32 +84,10 @@ func nearest(name string, known map[string]bool) string {
 	}
 	best, fewest := "", len(name)/3+1
 	for k := range known {
-		d := distance(name, k)
+		d := models.Edits(name, k)
 		if d < fewest || d == fewest && best != "" && k < best {
 			best, fewest = k, d
 		}
 	}
 	return best
-}
-
-// distance counts the insertions, deletions and replacements of bytes from a to b
-// (Levenshtein), keeping one row of the table.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

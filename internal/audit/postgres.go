@@ -180,3 +180,38 @@ func keptBefore(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && pg.Code == "23505" && strings.HasSuffix(pg.ConstraintName, "_pkey")
 }
+
+// append adds rows to the stream. Where it cannot be known whether a commit succeeded, the
+// answer is an error, and the stream is looked at before anything else is added to it.
+func (w *Writer) append(ctx context.Context, rows []row) (head, error) {
+	if err := w.settle(ctx); err != nil {
+		return w.head, err
+	}
+	to, err := w.insert(ctx, w.head, rows)
+	if err == nil || aboutData(err) {
+		return to, err
+	}
+	w.unsure = &to
+	if w.settle(ctx) == nil && w.head == to {
+		return to, nil // it was committed, and we did not hear of it
+	}
+	return w.head, err
+}
+
+// settle finds out where the stream ends after a commit of which we heard nothing.
+func (w *Writer) settle(ctx context.Context) error {
+	if w.unsure == nil {
+		return nil
+	}
+	found, err := w.stored(ctx, w.head.stream)
+	if err != nil {
+		return err
+	}
+	if found != w.head && found != *w.unsure {
+		w.opts.Log.ErrorContext(ctx, "CRITICAL: an audit stream is not as its writer left it", "stream", w.head.stream, "seq", w.head.seq, "found", found.seq)
+		return errMoved
+	}
+	w.head, w.unsure = found, nil
+	w.issued.Store(found.seq)
+	return nil
+}

@@ -34,6 +34,10 @@ type Error struct {
 	Value string // the offending value as text, bounded; never a secret
 	Rule  string // what is allowed
 	Err   error  // cause, may be nil
+
+	// Presented is what a refused credential said of itself; for the audit trail alone, and
+	// in no message. Nothing is ever allowed by it.
+	Presented *Presented
 }
 
 // Error renders "op: field "value": rule: cause" with the parts that are present.

@@ -79,6 +79,17 @@ func (c claims) identity() (models.Identity, error) {
 	}, nil
 }
 
+// subject is whom the claims say they are of, checked or not; "" where that cannot be named.
+func (c claims) subject() string {
+	if !nameable(c.Subject) {
+		return ""
+	}
+	if c.Kind == KindService {
+		return "svc:" + c.Subject
+	}
+	return "user:" + c.Subject
+}
+
 // nameable takes visible ASCII: nothing that looks like another name, breaks a line
 // or ends a field.
 func nameable(subject string) bool {

@@ -115,7 +115,7 @@ func (g *Gate) unlessRevoked(ctx context.Context, id models.Identity, err error)
 		return models.Identity{}, models.Unavailable("authn.Verify", err)
 	}
 	if revoked(list, id) {
-		return models.Identity{}, errRevoked()
+		return models.Identity{}, noting(errRevoked(), id.Subject, "")
 	}
 	return id, nil
 }

@@ -45,15 +45,16 @@ func (g *Gate) byKey(ctx context.Context, presented string) (models.Identity, er
 	if err != nil && models.KindOf(err) != models.KindNotFound {
 		return models.Identity{}, models.Unavailable("authn.Verify", err)
 	}
+	claimed := keyClaim(id, k.Account)
 	sum := sha256.Sum256([]byte(secret))
 	matches := subtle.ConstantTimeCompare(sum[:], k.Hash) == 1
 	switch {
 	case err != nil || !matches:
-		return models.Identity{}, refuse(ReasonSignature, errors.New("no such service key"))
+		return models.Identity{}, noting(refuse(ReasonSignature, errors.New("no such service key")), claimed, "")
 	case k.RevokedAt != nil && !g.o.Now().Before(*k.RevokedAt):
-		return models.Identity{}, refuse(ReasonRevoked, errors.New("the service key was revoked"))
+		return models.Identity{}, noting(refuse(ReasonRevoked, errors.New("the service key was revoked")), claimed, "")
 	case !k.ValidAt(g.o.Now()):
-		return models.Identity{}, refuse(ReasonExpired, errors.New("the service key has expired"))
+		return models.Identity{}, noting(refuse(ReasonExpired, errors.New("the service key has expired")), claimed, "")
 	}
 	return models.Identity{
 		Subject: "svc:" + k.Account, Kind: KindService, TokenID: k.ID, IssuedAt: k.CreatedAt.UTC(), ExpiresAt: k.ExpiresAt.UTC(),

@@ -85,9 +85,10 @@ func (v *Verifier) Verify(ctx context.Context, bearer string) (models.Identity, 
 		return v.keys.key(ctx, t)
 	})
 	if err != nil {
-		return models.Identity{}, v.classify(token, c, err)
+		return models.Identity{}, noting(v.classify(token, c, err), c.subject(), abuse(token, v.algorithms))
 	}
-	return c.identity()
+	id, err := c.identity()
+	return id, noting(err, c.subject(), "")
 }
 
 // unwrap takes the scheme off and bounds the size before anything is decoded.
@@ -114,7 +115,7 @@ func unwrap(bearer string) (string, error) {
 // checkHeader refuses headers that bring their own key, and extensions that we would
 // have to understand (RFC 7515, 4.1.11).
 func checkHeader(header map[string]any) error {
-	for _, own := range []string{"jwk", "jku", "x5u", "x5c"} {
+	for _, own := range ownKeyHeaders() {
 		if _, has := header[own]; has {
 			return refuse(ReasonSignature, fmt.Errorf("the token names its own key by %q", own))
 		}

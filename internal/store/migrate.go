@@ -190,6 +190,9 @@ func privileges(role string) []string {
 		"GRANT SELECT, INSERT, UPDATE, DELETE ON wedding_contacts, calendar_feeds TO " + role, // what nobody needs is forgotten
 		"GRANT SELECT, INSERT, UPDATE, DELETE ON hourly_loads, load_forecasts TO " + role,     // policies bound what is deleted to what is old
 		"GRANT SELECT ON policy_revisions TO " + role,
+		"GRANT SELECT, INSERT ON security_alerts TO " + role,
+		"GRANT UPDATE (acknowledged_at, acknowledged_by, note) ON security_alerts TO " + role, // what was found stays as it was found
+		"GRANT SELECT, UPDATE ON threat_watch TO " + role,
 		"GRANT SELECT, INSERT, UPDATE ON audit_streams TO " + role,
 		"GRANT SELECT, INSERT ON audit_checkpoints, audit_partitions TO " + role,
 		"GRANT EXECUTE ON FUNCTION wedsync_drop_audit_partition(text, integer) TO " + role,

@@ -59,6 +59,8 @@ func guarded(t *testing.T) (ownerURL, appURL string) {
 	require.NoError(t, s.SaveWeddingDay(ctx, aDay("2027-06-19")))
 	keepSeason(t, s, "summer")
 	keepAudit(t, appURL, "e1", noon)
+	_, err = s.RaiseAlert(ctx, anAlert("a1"))
+	require.NoError(t, err)
 	return ownerURL, appURL
 }
 
@@ -109,6 +111,8 @@ func TestEachScopeReadsWhatItMay(t *testing.T) {
 		"service_accounts":        {0, 1, 0, 1, 0, 0, 0, 0, 0, 0},
 		"service_keys":            {0, 1, 0, 1, 0, 0, 0, 0, 0, 0},
 		"revocations":             {0, 1, 0, 1, 0, 0, 0, 0, 0, 0},
+		"security_alerts":         {0, 1, 0, 1, 0, 0, 0, 0, 0, 0},
+		"threat_watch":            {0, 1, 0, 0, 0, 0, 0, 0, 0, 0},
 		"seasons":                 {0, 1, 0, 1, 1, 1, 1, 1, 0, 0},
 		"season_plans":            {0, 1, 0, 1, 1, 1, 1, 1, 0, 0},
 		"season_gates":            {0, 1, 0, 1, 1, 1, 1, 1, 0, 0},
@@ -156,6 +160,12 @@ func TestEachScopeWritesWhatItMay(t *testing.T) {
 		{"take a revocation back", "UPDATE revocations SET until = now()", "nnnnnnnnnn"},
 		{"forget a key", "DELETE FROM service_keys", "nnnnnnnnnn"},
 		{"revoke", "INSERT INTO revocations VALUES ('new', 't2', '', 'r', 'x', now(), now())", "nynynnnnnn"},
+		{"raise an alert", `INSERT INTO security_alerts (id, rule, kind, severity, claimed, at, raised_at, entries, evidence, sentence) VALUES ('new', 'spray', '', 'critical', false, now(), now(), 1, '[]', '')`, "nynnnnnnnn"},
+		{"acknowledge as oneself", "UPDATE security_alerts SET acknowledged_at = now(), acknowledged_by = 'user:anna'", "nynynnnnnn"},
+		{"acknowledge as another", "UPDATE security_alerts SET acknowledged_at = now(), acknowledged_by = 'user:olga'", "nynnnnnnnn"},
+		{"play an alert down", "UPDATE security_alerts SET severity = 'warning'", "nnnnnnnnnn"},
+		{"forget an alert", "DELETE FROM security_alerts", "nnnnnnnnnn"},
+		{"look away", "UPDATE threat_watch SET leased_until = 'infinity'", "nynnnnnnnn"},
 		{"add an account", "INSERT INTO service_accounts VALUES ('new', 'd', 'x', now())", "nynynnnnnn"},
 		{"change a season", "UPDATE seasons SET phase = 'done'", "nynnnnnnnn"},
 		{"approve a plan by hand", "UPDATE season_plans SET status = 'approved'", "nynnnnnnnn"},

@@ -25,7 +25,6 @@ const (
 	ruleNoWeddings   = "weddings unavailable"
 	ruleNoLimiter    = "rate limiter unavailable"
 	ruleNoKeys       = "keys unavailable"
-	ruleRoleClaim    = "role claim mismatch"
 	ruleOwnWedding   = "coordinator of this wedding"
 	anonymous        = "anonymous"
 	auditTimeout     = 5 * time.Second
@@ -49,6 +48,7 @@ func (s *server) guard(c *gin.Context) {
 		return
 	}
 	if denial != nil {
+		s.slowDown(c, callOf(c), entry.Context[models.ContextClaimedSubject])
 		s.fail(c, denial)
 		return
 	}
@@ -108,6 +108,9 @@ func (s *server) decide(c *gin.Context, r route, listed bool, e *models.AuditEnt
 // authenticate finds out who calls. Failures are counted by address, so that guessing
 // is bounded although nobody is known.
 func (s *server) authenticate(c *gin.Context, k *call, e *models.AuditEntry) error {
+	if err := s.holdBack(c, k, e); err != nil {
+		return err
+	}
 	id, err := s.caller(c)
 	if len(c.Request.Header.Values("Authorization")) > 1 {
 		err = &models.Error{Kind: models.KindUnauthorised, Rule: "malformed", Err: errors.New("more than one Authorization header")}
@@ -115,7 +118,8 @@ func (s *server) authenticate(c *gin.Context, k *call, e *models.AuditEntry) err
 	if err == nil {
 		k.identity = id
 		e.Actor = id.Subject
-		e.Context["tokenId"] = cut(id.TokenID, 100)
+		e.Context[models.ContextTokenID] = cut(id.TokenID, 100)
+		s.suspects.worked(s.credential(c), k.at)
 		if id.ClaimedRole != "" {
 			e.Context["claimedRole"] = cut(id.ClaimedRole, 100)
 		}
@@ -128,7 +132,9 @@ func (s *server) authenticate(c *gin.Context, k *call, e *models.AuditEntry) err
 	var refusal *models.Error
 	if errors.As(err, &refusal) {
 		e.Rule = refusal.Rule
+		noteRefusal(e, refusal)
 	}
+	s.suspect(c, k)
 	q, uncounted := s.Limiter.Take(c.Request.Context(), "address:"+c.RemoteIP(), s.RateLimit, s.RateWindow)
 	if uncounted != nil {
 		return err // refused in any case
@@ -138,6 +144,20 @@ func (s *server) authenticate(c *gin.Context, k *call, e *models.AuditEntry) err
 		return s.exhausted(c, q, e)
 	}
 	return err
+}
+
+// noteRefusal keeps, for whoever reads the trail, what the refused credential said of itself:
+// claims that nothing vouches for.
+func noteRefusal(e *models.AuditEntry, refusal *models.Error) {
+	e.Context[models.ContextRefusal] = refusal.Rule
+	if said := refusal.Presented; said != nil {
+		if said.Subject != "" {
+			e.Context[models.ContextClaimedSubject] = cut(said.Subject, 300)
+		}
+		if said.Abuse != "" {
+			e.Context[models.ContextAbuse] = said.Abuse
+		}
+	}
 }
 
 // caller is who a token speaks for or, without one, who has signed in by browser.
@@ -194,7 +214,7 @@ func (s *server) authorise(c *gin.Context, k *call, r route, e *models.AuditEntr
 	k.roles = grants.Roles
 	e.Roles, e.PolicyRevision = append(e.Roles, grants.Roles...), grants.Revision
 	if claimed := access.ClaimsMore(k.identity.ClaimedRole, grants.Roles); claimed != "" {
-		e.Rule = ruleRoleClaim
+		e.Rule = models.RuleRoleClaimMismatch
 		return &models.Error{Kind: models.KindForbidden, Rule: "The token claims " + string(claimed) + ", which its subject does not hold."}
 	}
 	req := access.Request{Subject: k.identity.Subject, Roles: grants.Roles, Permission: r.permission, Object: e.Object}
@@ -203,7 +223,7 @@ func (s *server) authorise(c *gin.Context, k *call, r route, e *models.AuditEntr
 			e.Rule = ruleNoWeddings
 			return models.Unavailable("wedding day", err)
 		}
-		e.Context["weddingDay"] = strconv.FormatBool(req.WeddingDay)
+		e.Context[models.ContextWeddingDay] = strconv.FormatBool(req.WeddingDay)
 	}
 	v := policy.Check(req)
 	e.Rule = v.Rule

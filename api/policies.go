@@ -112,7 +112,7 @@ func (s *server) mayGive(k *call, subject string, role models.Role) error {
 func (s *server) refuseOnRecord(c *gin.Context, attempt string, err error) {
 	k := callOf(c)
 	e := s.entry(c, route{permission: models.PermissionPolicy})
-	e.Actor, e.Roles, e.Rule = k.identity.Subject, append(e.Roles, k.roles...), "privilege escalation"
+	e.Actor, e.Roles, e.Rule = k.identity.Subject, append(e.Roles, k.roles...), models.RulePrivilegeEscalation
 	e.Context["attempt"] = cut(attempt, 300)
 	if kept := s.commit(c.Request.Context(), e); kept != nil {
 		err = models.Unavailable("audit", kept)

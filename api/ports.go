@@ -80,6 +80,19 @@ type AuditReader interface {
 	AuditEntries(ctx context.Context, f models.AuditFilter) ([]models.AuditEntry, error)
 }
 
+// Alerts keep what threat detection found, newest first.
+type Alerts interface {
+	SecurityAlerts(ctx context.Context, f models.ThreatFilter) ([]models.Threat, error)
+	AcknowledgeAlert(ctx context.Context, a models.Acknowledgement) (models.Threat, error)
+}
+
+// Throttles say until when refused calls from a network, or of an account, are slowed; the
+// zero time where they are not. They answer from memory.
+type Throttles interface {
+	NetworkThrottle(ctx context.Context, network string, now time.Time) time.Time
+	AccountThrottle(ctx context.Context, account string, now time.Time) time.Time
+}
+
 // RateLimiter counts one request of a key against a limit in a sliding window.
 type RateLimiter interface {
 	Take(ctx context.Context, key string, limit int, window time.Duration) (models.Quota, error)

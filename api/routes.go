@@ -44,7 +44,7 @@ func routes() []route {
 	guarded := func(method, path string, p models.Permission) route {
 		return route{method: method, path: base + path, permission: p}
 	}
-	return slices.Concat(pages(), calendarRoutes(), dayRoutes(), seasonRoutes(), accessRoutes(), aheadRoutes(), []route{
+	return slices.Concat(pages(), calendarRoutes(), dayRoutes(), seasonRoutes(), accessRoutes(), alertRoutes(), aheadRoutes(), []route{
 		guarded(http.MethodGet, "/status", read),
 		guarded(http.MethodGet, "/metrics/realtime", monitor),
 		guarded(http.MethodPost, "/metrics", ingest),

@@ -31,6 +31,8 @@ type Config struct {
 	Bindings     Bindings
 	Audit        Auditor
 	Trail        AuditReader
+	Alerts       Alerts
+	Throttles    Throttles // nil: threats are not looked for
 	Limiter      RateLimiter
 	Ingest       Ingester
 	Catalogue    Catalogue
@@ -85,6 +87,7 @@ type server struct {
 	pages  map[string]page
 
 	sameOrigin *http.CrossOriginProtection // for browsers that have a session
+	suspects   *suspects
 }
 
 var _ gen.ServerInterface = (*server)(nil)
@@ -103,7 +106,7 @@ func newEngine(c Config) (*gin.Engine, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	s := &server{Config: c, routes: map[string]route{}, sameOrigin: http.NewCrossOriginProtection()}
+	s := &server{Config: c, routes: map[string]route{}, sameOrigin: http.NewCrossOriginProtection(), suspects: newSuspects()}
 	for _, r := range routes() {
 		s.routes[r.key()] = r
 	}
@@ -173,7 +176,7 @@ func (c Config) check() error {
 		name string
 		nils bool
 	}{
-		{"Auth", c.Auth == nil}, {"Grants", c.Grants == nil}, {"Policies", c.Policies == nil}, {"Audit", c.Audit == nil}, {"Trail", c.Trail == nil},
+		{"Auth", c.Auth == nil}, {"Grants", c.Grants == nil}, {"Policies", c.Policies == nil}, {"Audit", c.Audit == nil}, {"Trail", c.Trail == nil}, {"Alerts", c.Alerts == nil},
 		{"Limiter", c.Limiter == nil}, {"Ingest", c.Ingest == nil}, {"Catalogue", c.Catalogue == nil},
 		{"Weddings", c.Weddings == nil}, {"Contacts", c.Contacts == nil}, {"Importer", c.Importer == nil}, {"Feeds", c.Feeds == nil}, {"Reservations", c.Reservations == nil}, {"Decisions", c.Decisions == nil},
 		{"States", c.States == nil}, {"Evaluations", c.Evaluations == nil}, {"Previewer", c.Previewer == nil}, {"Metrics", c.Metrics == nil}, {"Health", c.Health == nil},

@@ -98,9 +98,10 @@ func (s *server) finishSignIn(c *gin.Context) {
 	switch {
 	case err == nil:
 		e.Actor, e.Decision, e.Rule = in.Identity.Subject, models.AuditAllow, "openid connect"
-		e.Context["tokenId"] = cut(in.Identity.TokenID, 100)
+		e.Context[models.ContextTokenID] = cut(in.Identity.TokenID, 100)
 	case errors.As(err, &refusal):
 		e.Rule = refusal.Rule
+		noteRefusal(&e, refusal)
 	}
 	if kept := s.commit(c.Request.Context(), e); kept != nil {
 		s.fail(c, models.Unavailable("audit", kept))
@@ -149,7 +150,7 @@ func (s *server) signOut(c *gin.Context) {
 	}
 	e := s.entry(c, route{})
 	e.Actor, e.Action, e.Decision, e.Rule = id.Subject, actionSignOut, models.AuditAllow, "own session"
-	e.Context["tokenId"] = cut(id.TokenID, 100)
+	e.Context[models.ContextTokenID] = cut(id.TokenID, 100)
 	if err := s.commit(c.Request.Context(), e); err != nil {
 		s.fail(c, models.Unavailable("audit", err))
 		return

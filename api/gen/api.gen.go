@@ -297,19 +297,19 @@ func (e PreviewChangesMode) Valid() bool {
 
 // Defines values for Tier.
 const (
-	Background Tier = "background"
-	Critical   Tier = "critical"
-	Standard   Tier = "standard"
+	TierBackground Tier = "background"
+	TierCritical   Tier = "critical"
+	TierStandard   Tier = "standard"
 )
 
 // Valid indicates whether the value is a known member of the Tier enum.
 func (e Tier) Valid() bool {
 	switch e {
-	case Background:
+	case TierBackground:
 		return true
-	case Critical:
+	case TierCritical:
 		return true
-	case Standard:
+	case TierStandard:
 		return true
 	default:
 		return false
@@ -460,6 +460,57 @@ func (e ListDecisionsParamsOutcome) Valid() bool {
 	}
 }
 
+// Defines values for ListSecurityAlertsParamsSeverity.
+const (
+	ListSecurityAlertsParamsSeverityCritical ListSecurityAlertsParamsSeverity = "critical"
+	ListSecurityAlertsParamsSeverityWarning  ListSecurityAlertsParamsSeverity = "warning"
+)
+
+// Valid indicates whether the value is a known member of the ListSecurityAlertsParamsSeverity enum.
+func (e ListSecurityAlertsParamsSeverity) Valid() bool {
+	switch e {
+	case ListSecurityAlertsParamsSeverityCritical:
+		return true
+	case ListSecurityAlertsParamsSeverityWarning:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListSecurityAlertsParamsRule.
+const (
+	AuditIntegrity       ListSecurityAlertsParamsRule = "audit_integrity"
+	BruteForce           ListSecurityAlertsParamsRule = "brute_force"
+	CredentialStuffing   ListSecurityAlertsParamsRule = "credential_stuffing"
+	PrivilegeEscalation  ListSecurityAlertsParamsRule = "privilege_escalation"
+	Spray                ListSecurityAlertsParamsRule = "spray"
+	SuccessAfterFailures ListSecurityAlertsParamsRule = "success_after_failures"
+	UnusualAccess        ListSecurityAlertsParamsRule = "unusual_access"
+)
+
+// Valid indicates whether the value is a known member of the ListSecurityAlertsParamsRule enum.
+func (e ListSecurityAlertsParamsRule) Valid() bool {
+	switch e {
+	case AuditIntegrity:
+		return true
+	case BruteForce:
+		return true
+	case CredentialStuffing:
+		return true
+	case PrivilegeEscalation:
+		return true
+	case Spray:
+		return true
+	case SuccessAfterFailures:
+		return true
+	case UnusualAccess:
+		return true
+	default:
+		return false
+	}
+}
+
 // AccessAnswer defines model for AccessAnswer.
 type AccessAnswer struct {
 	Allowed      bool      `json:"allowed"`
@@ -513,6 +564,12 @@ type AccessPolicyList struct {
 	// InForce The text that holds
 	InForce string         `json:"inForce"`
 	Items   []AccessPolicy `json:"items"`
+}
+
+// AcknowledgementInput Example: {"note":"A rehearsal of the platform team"}
+type AcknowledgementInput struct {
+	// Note What was found
+	Note string `json:"note"`
 }
 
 // Approval Who has to agree before a decision is carried out
@@ -1271,6 +1328,17 @@ type SeasonStart struct {
 	Until DateText `json:"until"`
 }
 
+// SecurityAlert defines model for SecurityAlert.
+type SecurityAlert = models.Threat
+
+// SecurityAlertPage defines model for SecurityAlertPage.
+type SecurityAlertPage struct {
+	Items []SecurityAlert `json:"items"`
+
+	// NextCursor Absent on the last page
+	NextCursor *string `json:"nextCursor,omitempty"`
+}
+
 // Service defines model for Service.
 type Service = models.CatalogueEntry
 
@@ -1688,6 +1756,26 @@ type GetSeasonPlanParams struct {
 	Version *int `form:"version,omitempty" json:"version,omitempty"`
 }
 
+// ListSecurityAlertsParams defines parameters for ListSecurityAlerts.
+type ListSecurityAlertsParams struct {
+	// Limit Length of a page
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `nextCursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Since Raised at this time or later
+	Since    *time.Time                        `form:"since,omitempty" json:"since,omitempty"`
+	Severity *ListSecurityAlertsParamsSeverity `form:"severity,omitempty" json:"severity,omitempty"`
+	Rule     *ListSecurityAlertsParamsRule     `form:"rule,omitempty" json:"rule,omitempty"`
+}
+
+// ListSecurityAlertsParamsSeverity defines parameters for ListSecurityAlerts.
+type ListSecurityAlertsParamsSeverity string
+
+// ListSecurityAlertsParamsRule defines parameters for ListSecurityAlerts.
+type ListSecurityAlertsParamsRule string
+
 // ListEvaluationsParams defines parameters for ListEvaluations.
 type ListEvaluationsParams struct {
 	// Limit Length of a page
@@ -1878,6 +1966,9 @@ type RejectSeasonJSONRequestBody = PlanAnswer
 
 // SkipSeasonGateJSONRequestBody defines body for SkipSeasonGate for application/json ContentType.
 type SkipSeasonGateJSONRequestBody = GateSkip
+
+// AcknowledgeSecurityAlertJSONRequestBody defines body for AcknowledgeSecurityAlert for application/json ContentType.
+type AcknowledgeSecurityAlertJSONRequestBody = AcknowledgementInput
 
 // CreateServiceAccountJSONRequestBody defines body for CreateServiceAccount for application/json ContentType.
 type CreateServiceAccountJSONRequestBody = ServiceAccountInput
@@ -2076,6 +2167,12 @@ type ServerInterface interface {
 	// SkipSeasonGate Leave a gate out
 	// (POST /api/scalability/seasons/{id}/skip-gate)
 	SkipSeasonGate(c *gin.Context, id IDPath)
+	// ListSecurityAlerts What threat detection found, newest first
+	// (GET /api/scalability/security/alerts)
+	ListSecurityAlerts(c *gin.Context, params ListSecurityAlertsParams)
+	// AcknowledgeSecurityAlert Say that an alert was looked at, and what was found
+	// (POST /api/scalability/security/alerts/{id}/acknowledge)
+	AcknowledgeSecurityAlert(c *gin.Context, id IDPath)
 	// GetServiceAccounts Programs that may call, and their keys without secrets
 	// (GET /api/scalability/service-accounts)
 	GetServiceAccounts(c *gin.Context)
@@ -3252,6 +3349,90 @@ func (siw *ServerInterfaceWrapper) SkipSeasonGate(c *gin.Context) {
 	}
 
 	siw.Handler.SkipSeasonGate(c, id)
+}
+
+// ListSecurityAlerts operation middleware
+func (siw *ServerInterfaceWrapper) ListSecurityAlerts(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListSecurityAlertsParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "since" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "since", c.Request.URL.Query(), &params.Since, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter since: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "severity" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "severity", c.Request.URL.Query(), &params.Severity, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter severity: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "rule" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "rule", c.Request.URL.Query(), &params.Rule, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter rule: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListSecurityAlerts(c, params)
+}
+
+// AcknowledgeSecurityAlert operation middleware
+func (siw *ServerInterfaceWrapper) AcknowledgeSecurityAlert(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id IDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.AcknowledgeSecurityAlert(c, id)
 }
 
 // GetServiceAccounts operation middleware
@@ -4483,6 +4664,8 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/api/scalability/decisions/preview", wrapper.PreviewDecision)
 	router.GET(options.BaseURL+"/api/scalability/savings", wrapper.GetSavings)
 	router.GET(options.BaseURL+"/api/scalability/audit", wrapper.ListAuditEntries)
+	router.GET(options.BaseURL+"/api/scalability/security/alerts", wrapper.ListSecurityAlerts)
+	router.POST(options.BaseURL+"/api/scalability/security/alerts/:id/acknowledge", wrapper.AcknowledgeSecurityAlert)
 	router.POST(options.BaseURL+"/api/scalability/predictions", wrapper.PostPrediction)
 	router.GET(options.BaseURL+"/api/scalability/predictions/accuracy", wrapper.GetPredictionAccuracy)
 	router.GET(options.BaseURL+"/api/scalability/predictions/days", wrapper.GetPredictedDays)

@@ -156,6 +156,9 @@ type KnownUse struct {
 	At       time.Time // the first time
 }
 
+// TrailPosition is how far a reader has come in each stream of the trail.
+type TrailPosition map[string]int64
+
 // TrailGap says that rows of a stream are missing in the trail.
 type TrailGap struct {
 	Stream string

@@ -35,35 +35,38 @@ func (r *Reader) Close() { r.pool.Close() }
 // Each gives the entries that a filter selects, oldest first, to do, until it fails.
 func (r *Reader) Each(ctx context.Context, f models.AuditFilter, do func(models.AuditEntry) error) error {
 	where, args := conditions(f)
-	query := `SELECT ` + columnsSQL + `, prev, hash FROM security_audit_logs` + where + ` ORDER BY at, id`
+	rest := where + ` ORDER BY at, id`
 	if f.Limit > 0 {
-		query += fmt.Sprintf(" LIMIT %d", f.Limit)
+		rest += fmt.Sprintf(" LIMIT %d", f.Limit)
 	}
-	return asSystem(ctx, r.pool, r.process, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, query, args...)
-		if err != nil {
-			return models.Unavailable("audit.Each", err)
+	return asSystem(ctx, r.pool, r.process, func(tx pgx.Tx) error { return eachRow(ctx, tx, rest, args, do) })
+}
+
+// eachRow reads the rows of the trail that the rest of a statement selects.
+func eachRow(ctx context.Context, tx pgx.Tx, rest string, args []any, do func(models.AuditEntry) error) error {
+	rows, err := tx.Query(ctx, `SELECT `+columnsSQL+`, prev, hash FROM security_audit_logs `+rest, args...)
+	if err != nil {
+		return models.Unavailable("audit.Each", err)
+	}
+	var e models.AuditEntry
+	var roles, context *string // NULL in rows from before there were streams
+	_, err = pgx.ForEachRow(rows, []any{&e.Stream, &e.Seq, &e.At, &e.ID, &e.Actor, &e.Action, &e.Object, &e.Decision, &e.Rule, &roles,
+		&e.PolicyRevision, &context, &e.RequestID, &e.TraceID, &e.RemoteIP, &e.Prev, &e.Hash}, func() error {
+		got := e
+		got.Roles, got.Context = nil, nil
+		if roles != nil {
+			err = json.Unmarshal([]byte(*roles), &got.Roles)
 		}
-		var e models.AuditEntry
-		var roles, context *string // NULL in rows from before there were streams
-		_, err = pgx.ForEachRow(rows, []any{&e.Stream, &e.Seq, &e.At, &e.ID, &e.Actor, &e.Action, &e.Object, &e.Decision, &e.Rule, &roles,
-			&e.PolicyRevision, &context, &e.RequestID, &e.TraceID, &e.RemoteIP, &e.Prev, &e.Hash}, func() error {
-			got := e
-			got.Roles, got.Context = nil, nil
-			if roles != nil {
-				err = json.Unmarshal([]byte(*roles), &got.Roles)
-			}
-			if context != nil {
-				err = errors.Join(err, json.Unmarshal([]byte(*context), &got.Context))
-			}
-			if err != nil {
-				return err
-			}
-			got.At = got.At.UTC()
-			return do(got)
-		})
-		return err
+		if context != nil {
+			err = errors.Join(err, json.Unmarshal([]byte(*context), &got.Context))
+		}
+		if err != nil {
+			return err
+		}
+		got.At = got.At.UTC()
+		return do(got)
 	})
+	return err
 }
 
 func conditions(f models.AuditFilter) (string, []any) {

@@ -1,0 +1,167 @@
+package audit
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/wedsync/scalability/models"
+)
+
+const (
+	// pageRows bounds what is read of one stream at a time.
+	pageRows = 5000
+	// headsPast is for how long a head that moved is looked at: longer than the transaction
+	// that moved it can take to commit.
+	headsPast = 10 * time.Minute
+)
+
+// Begin gives the rows of a time on, oldest first, and the position after them. Rows of a
+// stream are committed in the order of their numbers, so what Next reads by number is read
+// once, and nothing is passed over, however late it was committed.
+func (r *Reader) Begin(ctx context.Context, since time.Time) (rows []models.AuditEntry, at models.TrailPosition, err error) {
+	at = models.TrailPosition{}
+	err = r.snapshot(ctx, func(tx pgx.Tx) error {
+		heads, err := headsOf(ctx, tx, time.Time{})
+		if err != nil {
+			return err
+		}
+		maps.Copy(at, heads)
+		return eachRow(ctx, tx, `WHERE at >= $1 ORDER BY at, stream, seq`, []any{since}, func(e models.AuditEntry) error {
+			rows = append(rows, e)
+			return nil
+		})
+	})
+	return rows, at, err
+}
+
+// Next gives the rows that were committed since a position, oldest first, moves the position,
+// and says where rows are missing: those that a head says are there, and are not.
+func (r *Reader) Next(ctx context.Context, at models.TrailPosition) (rows []models.AuditEntry, gaps []models.TrailGap, err error) {
+	moved := models.TrailPosition{}
+	err = r.snapshot(ctx, func(tx pgx.Tx) error {
+		heads, err := headsOf(ctx, tx, time.Now().Add(-headsPast))
+		if err != nil {
+			return err
+		}
+		for _, stream := range slices.Sorted(maps.Keys(heads)) {
+			if heads[stream] <= at[stream] {
+				continue
+			}
+			more, missing, last, err := nextOf(ctx, tx, stream, at[stream], heads[stream])
+			if err != nil {
+				return err
+			}
+			rows, gaps, moved[stream] = append(rows, more...), append(gaps, missing...), last
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	maps.Copy(at, moved)
+	slices.SortStableFunc(rows, func(a, b models.AuditEntry) int { return a.At.Compare(b.At) })
+	return rows, gaps, nil
+}
+
+// nextOf reads a stream from after a row to its head, or as much as fits a page.
+func nextOf(ctx context.Context, tx pgx.Tx, stream string, after, head int64) (rows []models.AuditEntry, gaps []models.TrailGap, last int64, err error) {
+	last = after
+	err = eachRow(ctx, tx, `WHERE stream = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4`, []any{stream, after, head, pageRows}, func(e models.AuditEntry) error {
+		if e.Seq > last+1 {
+			gaps = append(gaps, models.TrailGap{Stream: stream, After: last, Before: e.Seq, At: e.At})
+		}
+		rows, last = append(rows, e), e.Seq
+		return nil
+	})
+	if err == nil && last < head && len(rows) < pageRows {
+		gaps = append(gaps, models.TrailGap{Stream: stream, After: last, At: time.Now().UTC()})
+		last = head
+	}
+	return rows, gaps, last, err
+}
+
+// headsOf reads where the streams that moved since a time stand.
+func headsOf(ctx context.Context, tx pgx.Tx, since time.Time) (models.TrailPosition, error) {
+	heads := models.TrailPosition{}
+	rows, err := tx.Query(ctx, `SELECT stream, seq FROM audit_streams WHERE at >= $1`, since)
+	if err != nil {
+		return nil, models.Unavailable("audit.Next", err)
+	}
+	var stream string
+	var seq int64
+	_, err = pgx.ForEachRow(rows, []any{&stream, &seq}, func() error { heads[stream] = seq; return nil })
+	return heads, err
+}
+
+// snapshot runs statements that see the same moment: a head, and all rows up to it.
+func (r *Reader) snapshot(ctx context.Context, do func(pgx.Tx) error) error {
+	return pgx.BeginTxFunc(ctx, r.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, scopeSQL, string(models.ScopeSystem), r.process); err != nil {
+			return models.Unavailable("audit.Next", err)
+		}
+		return do(tx)
+	})
+}
+
+// habitsSQL sums up what each subject did by hour and permission, with the most calls in five
+// minutes of it.
+const habitsSQL = `WITH calls AS (
+	SELECT actor, action, date_bin('5 minutes', at, 'epoch') AS span, count(*) AS n, bool_or(decision = 'allow') AS allowed
+	FROM security_audit_logs WHERE at >= $1 AND at < $2 AND starts_with(action, 'scalability:') AND actor <> 'anonymous'
+	GROUP BY 1, 2, 3), spans AS (
+	SELECT *, sum(n) OVER (PARTITION BY actor, span) AS together FROM calls)
+SELECT actor, action, date_trunc('hour', span), bool_or(allowed), max(together)::bigint FROM spans GROUP BY 1, 2, 3 ORDER BY 3 LIMIT 500000`
+
+// slotsSQL counts, by ten minutes, the accounts that failed and those that called.
+const slotsSQL = `SELECT date_bin('10 minutes', at, 'epoch'),
+	count(DISTINCT context ->> 'claimedSubject') FILTER (WHERE actor = 'anonymous' AND context ->> 'refusal' IN ('signature', 'algorithm', 'malformed', 'subject', 'issuer', 'audience', 'oversized')),
+	count(DISTINCT actor) FILTER (WHERE actor <> 'anonymous')
+	FROM security_audit_logs WHERE at >= $1 AND at < $2 AND (starts_with(action, 'scalability:') OR action IN ('', 'sign_in'))
+	GROUP BY 1 ORDER BY 1`
+
+// usesSQL lists which tokens worked from where, the sixteen of each subject that were used
+// last.
+const usesSQL = `WITH uses AS (
+	SELECT actor, coalesce(context ->> 'tokenId', '') AS token, remote_ip, min(at) AS first, row_number() OVER (PARTITION BY actor ORDER BY max(at) DESC) AS nr
+	FROM security_audit_logs WHERE at >= $1 AND at < $2 AND actor <> 'anonymous' AND (starts_with(action, 'scalability:') OR action IN ('', 'sign_in'))
+	GROUP BY 1, 2, 3)
+SELECT actor, token, remote_ip, first FROM uses WHERE nr <= 16 ORDER BY nr LIMIT 100000`
+
+// Behaviour sums a time up: what threat detection has to know of the weeks before.
+func (r *Reader) Behaviour(ctx context.Context, from, until time.Time) (b models.Behaviour, err error) {
+	err = r.snapshot(ctx, func(tx pgx.Tx) error {
+		var h models.Habit
+		if err := each(ctx, tx, habitsSQL, from, until, []any{&h.Subject, &h.Permission, &h.Hour, &h.Allowed, &h.Peak}, func() {
+			h.Hour = h.Hour.UTC()
+			b.Habits = append(b.Habits, h)
+		}); err != nil {
+			return err
+		}
+		var s models.FailingSlot
+		if err := each(ctx, tx, slotsSQL, from, until, []any{&s.At, &s.Failing, &s.Active}, func() {
+			s.At = s.At.UTC()
+			b.Slots = append(b.Slots, s)
+		}); err != nil {
+			return err
+		}
+		var u models.KnownUse
+		return each(ctx, tx, usesSQL, from, until, []any{&u.Subject, &u.TokenID, &u.RemoteIP, &u.At}, func() {
+			u.At = u.At.UTC()
+			b.Uses = append(b.Uses, u)
+		})
+	})
+	return b, err
+}
+
+func each(ctx context.Context, tx pgx.Tx, query string, from, until time.Time, into []any, do func()) error { //nolint:revive // one statement of a time
+	rows, err := tx.Query(ctx, query, from, until)
+	if err != nil {
+		return models.Unavailable("audit.Behaviour", err)
+	}
+	_, err = pgx.ForEachRow(rows, into, func() error { do(); return nil })
+	return err
+}

@@ -32,7 +32,7 @@ func (s *parts) apiHandler(engine *ingest.Engine, checker *health.Checker, polic
 		s.log.Warn("SCALABILITY_RBAC_ENABLED is false: every signed-in caller may do everything")
 	}
 	surface := api.Config{
-		Auth: gate, Accounts: s.store, NewKey: authn.NewServiceKey, Grants: s.hot.CachedGrants(s.store), Policies: policies, Explainer: &accesspolicy.Explainer{Records: s.store}, PolicyStore: s.store, Bindings: s.store, Audit: s.audit, Trail: s.store,
+		Auth: gate, Accounts: s.store, NewKey: authn.NewServiceKey, Grants: s.hot.CachedGrants(s.store), Policies: policies, Explainer: &accesspolicy.Explainer{Records: s.store}, PolicyStore: s.store, Bindings: s.store, Audit: s.audit, Trail: s.store, Alerts: s.store,
 		Limiter: s.hot.Limiter(hotstore.LimiterOptions{Replicas: 1}), Ingest: engine,
 		Catalogue: s.store, Weddings: s.store, Contacts: s.store, Importer: s.importer(), Feeds: s.store, Notifier: s.notifier(),
 		KeepContacts: s.cfg.Environment == config.Production, Reservations: s.store, Decisions: s.store, States: s.store,
@@ -47,6 +47,9 @@ func (s *parts) apiHandler(engine *ingest.Engine, checker *health.Checker, polic
 	}
 	if signIn != nil {
 		surface.SignIn = signIn
+	}
+	if s.detectsThreats() {
+		surface.Throttles = s.hot.Throttles()
 	}
 	if s.codec != nil {
 		surface.Payloads = s.codec

@@ -20,6 +20,7 @@ import (
 	"github.com/wedsync/scalability/internal/sealed"
 	"github.com/wedsync/scalability/internal/store"
 	"github.com/wedsync/scalability/internal/telemetry"
+	"github.com/wedsync/scalability/internal/threats"
 	"github.com/wedsync/scalability/models"
 )
 
@@ -69,6 +70,16 @@ var (
 	_ api.Authenticator = (*authn.Gate)(nil)
 	_ api.SignIn        = (*authn.SignIn)(nil)
 	_ api.Accounts      = (*store.Store)(nil)
+
+	_ api.Alerts        = (*store.Store)(nil)
+	_ api.Throttles     = (*hotstore.Throttles)(nil)
+	_ threats.Trail     = (*audit.Reader)(nil)
+	_ threats.History   = (*audit.Reader)(nil)
+	_ threats.Lease     = (*store.Store)(nil)
+	_ threats.Alerts    = (*store.Store)(nil)
+	_ threats.Revoker   = (*store.Store)(nil)
+	_ threats.Claims    = (*store.Store)(nil)
+	_ threats.Throttles = (*hotstore.Store)(nil)
 
 	_ api.Policies    = (*accesspolicy.Keeper)(nil)
 	_ api.Explainer   = (*accesspolicy.Explainer)(nil)

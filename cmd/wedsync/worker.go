@@ -51,6 +51,7 @@ func (s *parts) runWorker(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.serveTelemetry(ctx, s.store.Check) })
 	g.Go(func() error { return s.runAnchor(ctx) })
+	g.Go(func() error { return s.watchThreats(ctx) })
 	g.Go(func() error {
 		return worker.Run(ctx, worker.Options{
 			Client: s.temporal, TaskQueue: s.cfg.Temporal.TaskQueue, Activities: acts, Services: models.ServiceNames(),

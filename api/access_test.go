@@ -46,6 +46,8 @@ func samples(t testing.TB) map[string]sample {
 		"POST /decisions/:id/reject":               {"/decisions/" + decision + "/reject", reason, 200, "Reject"},
 		"POST /decisions/preview":                  {"/decisions/preview", `{"service":"api","changes":{"rps":900}}`, 200, "Preview"},
 		"GET /audit":                               {"/audit?decision=deny&actor=user:anna&action=change.*&limit=3", "", 200, "AuditEntries"},
+		"GET /security/alerts":                     {"/security/alerts?severity=critical&rule=spray&since=2027-06-12T00:00:00Z&limit=3", "", 200, "SecurityAlerts"},
+		"POST /security/alerts/:id/acknowledge":    {"/security/alerts/a1/acknowledge", `{"note":"a rehearsal"}`, 200, "AcknowledgeAlert"},
 		"GET /savings":                             {"/savings?since=2027-06-11T00:00:00Z", "", 200, "Savings"},
 		"POST /predictions":                        {"/predictions", `{}`, 200, "Predict"},
 		"GET /predictions/accuracy":                {"/predictions/accuracy?service=media&days=14", "", 200, "Accuracy"},
@@ -362,7 +364,7 @@ func TestWithoutRBACEverySignedInCallerMayDoEverythingOnRecord(t *testing.T) {
 func TestARouteThatIsNotInTheTableIsDenied(t *testing.T) {
 	p := newPlatform()
 	c := p.config(t)
-	s := &server{Config: c.withDefaults(), routes: map[string]route{}}
+	s := &server{Config: c.withDefaults(), routes: map[string]route{}, suspects: newSuspects()}
 	require.NoError(t, s.readSpecification())
 	require.NoError(t, s.loadPages())
 	s.read, s.live = &reader{Config: c}, newHub(time.Second, s.snapshot)
@@ -380,6 +382,6 @@ func TestAClaimedRoleThatIsNotHeldIsDeniedAndOneOfOthersIsRecorded(t *testing.T)
 		assert.Equal(t, code, rec.Code, claimed)
 		e := p.entries()[0]
 		assert.Equal(t, claimed, e.Context["claimedRole"])
-		assert.Equal(t, code == 403, e.Rule == ruleRoleClaim, claimed)
+		assert.Equal(t, code == 403, e.Rule == models.RuleRoleClaimMismatch, claimed)
 	}
 }

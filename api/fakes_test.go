@@ -326,6 +326,19 @@ func (p *platform) AuditEntries(ctx context.Context, f models.AuditFilter) ([]mo
 	return []models.AuditEntry{{ID: "e1", At: noon, Actor: "user:anna", Decision: models.AuditAllow, Hash: []byte{1}}}, p.enter(ctx, "AuditEntries")
 }
 
+func (p *platform) SecurityAlerts(ctx context.Context, f models.ThreatFilter) ([]models.Threat, error) {
+	p.last = f
+	return []models.Threat{
+		{ID: "a2", Rule: models.ThreatSpray, Severity: models.ThreatCritical, At: noon, RaisedAt: noon, Evidence: []string{"e1"}, Sentence: "Many."},
+		{ID: "a1", Rule: models.ThreatBruteForce, Severity: models.ThreatWarning, At: noon, RaisedAt: noon, Evidence: []string{}, Sentence: "One."},
+	}[:min(2, f.Limit)], p.enter(ctx, "SecurityAlerts")
+}
+
+func (p *platform) AcknowledgeAlert(ctx context.Context, a models.Acknowledgement) (models.Threat, error) {
+	p.last = a
+	return models.Threat{ID: a.ID, AcknowledgedBy: a.Actor, Note: a.Note, Evidence: []string{}}, p.enter(ctx, "AcknowledgeAlert")
+}
+
 func (p *platform) Savings(ctx context.Context, since, until time.Time) (models.Savings, error) {
 	return models.Savings{Since: since, Until: until, Services: []models.ServiceSavings{{Service: models.ServiceAPI}}}, p.enter(ctx, "Savings")
 }
@@ -589,7 +602,7 @@ func (p *platform) config(t testing.TB) Config {
 	return Config{
 		Auth:   authn.NewGate(authn.GateOptions{Tokens: verifier, Sessions: sessions, Keys: nobody{}, Revocations: nobody{}, Now: func() time.Time { return noon }}),
 		SignIn: &provider{sessions: sessions}, Accounts: p, NewKey: authn.NewServiceKey, Grants: p, Policies: fixed{policy}, Explainer: p, PolicyStore: p, Bindings: p, Audit: p, Limiter: p, Ingest: p, Catalogue: p, Weddings: p, Contacts: p, Importer: p, Feeds: p, Notifier: p, KeepContacts: true,
-		Reservations: p, Trail: p, Decisions: p, States: p, Evaluations: p, Previewer: p, Metrics: p, Health: p, Database: p, Predictor: p, Ahead: p, Approver: p, Launcher: p, WeddingDays: p, DayRunner: p, Seasons: p, SeasonRunner: p, Payloads: p,
+		Reservations: p, Trail: p, Alerts: p, Decisions: p, States: p, Evaluations: p, Previewer: p, Metrics: p, Health: p, Database: p, Predictor: p, Ahead: p, Approver: p, Launcher: p, WeddingDays: p, DayRunner: p, Seasons: p, SeasonRunner: p, Payloads: p,
 		Dashboard: fstest.MapFS{
 			"index.html":           {Data: []byte("<!doctype html><title>WedSync Scalability</title>")},
 			"assets/index-abc1.js": {Data: []byte("void 0")},

@@ -97,7 +97,7 @@ func goTypes() map[string]any {
 		"models.ForecastGate": models.ForecastGate{}, "models.ForecastAccuracy": models.ForecastAccuracy{}, "models.AccuracyRow": models.AccuracyRow{},
 		"models.DayLoad": models.DayLoad{}, "models.TimelinePoint": models.TimelinePoint{},
 		"models.CatalogueEntry": models.CatalogueEntry{}, "models.Learned": models.Learned{}, "models.Standing": models.Standing{},
-		"models.ApprovalEvidence": models.ApprovalEvidence{}, "models.Evaluation": models.Evaluation{}, "models.Savings": models.Savings{}, "models.AuditEntry": models.AuditEntry{},
+		"models.ApprovalEvidence": models.ApprovalEvidence{}, "models.Evaluation": models.Evaluation{}, "models.Savings": models.Savings{}, "models.AuditEntry": models.AuditEntry{}, "models.Threat": models.Threat{},
 		"models.ServiceSavings": models.ServiceSavings{}, "models.Spending": models.Spending{}, "models.ScalingPolicy": models.ScalingPolicy{}, "models.ControlResult": models.ControlResult{},
 		"models.Reservation": models.Reservation{}, "models.Wedding": models.Wedding{}, "models.WeddingContact": models.WeddingContact{},
 		"models.ImportReport": models.ImportReport{}, "models.ImportFault": models.ImportFault{}, "models.ImportNote": models.ImportNote{},

@@ -66,7 +66,9 @@ func run(m *testing.M) (int, error) {
 	if err := os.Chmod(root, 0o755); err != nil { // Postgres runs as another user when we are root
 		return 1, err
 	}
-	s, err := startStack(filepath.Join(root, ".wedsync"))
+	// Tests call what they may not, and with bad tokens, again and again: detection would end
+	// their sessions, as it should. It has a stack of its own.
+	s, err := startStack(filepath.Join(root, ".wedsync"), "SECURITY_THREAT_DETECTION_ENABLED=false")
 	if err != nil {
 		return 1, err
 	}
@@ -84,12 +86,12 @@ func run(m *testing.M) (int, error) {
 }
 
 // freshStack starts a stack of one test's own, which is stopped with it.
-func freshStack(t *testing.T) *stack {
+func freshStack(t *testing.T, env ...string) *stack {
 	t.Helper()
 	root, err := os.MkdirTemp("", "wedsync-e2e-own-")
 	require.NoError(t, err)
 	require.NoError(t, os.Chmod(root, 0o755)) // Postgres runs as another user when we are root
-	s, err := startStack(filepath.Join(root, ".wedsync"))
+	s, err := startStack(filepath.Join(root, ".wedsync"), env...)
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -101,7 +103,7 @@ func freshStack(t *testing.T) *stack {
 	return s
 }
 
-func startStack(root string) (*stack, error) {
+func startStack(root string, env ...string) (*stack, error) {
 	binary, err := filepath.Abs("../bin/wedsync")
 	if err != nil {
 		return nil, err
@@ -110,6 +112,7 @@ func startStack(root string) (*stack, error) {
 	// A fast loop, so that a test sees several ticks; the policies are shortened per
 	// test through the API, as an operator would.
 	cmd.Env = append(os.Environ(), "AUTOSCALE_INTERVAL_SECONDS=5", "AUTOSCALE_APPROVAL_SECONDS=20", "RATE_LIMIT_REQUESTS=100000")
+	cmd.Env = append(cmd.Env, env...)
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s (make build makes it): %w", binary, err)

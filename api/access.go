@@ -146,20 +146,6 @@ func (s *server) authenticate(c *gin.Context, k *call, e *models.AuditEntry) err
 	return err
 }
 
-// noteRefusal keeps, for whoever reads the trail, what the refused credential said of itself:
-// claims that nothing vouches for.
-func noteRefusal(e *models.AuditEntry, refusal *models.Error) {
-	e.Context[models.ContextRefusal] = refusal.Rule
-	if said := refusal.Presented; said != nil {
-		if said.Subject != "" {
-			e.Context[models.ContextClaimedSubject] = cut(said.Subject, 300)
-		}
-		if said.Abuse != "" {
-			e.Context[models.ContextAbuse] = said.Abuse
-		}
-	}
-}
-
 // caller is who a token speaks for or, without one, who has signed in by browser.
 func (s *server) caller(c *gin.Context) (models.Identity, error) {
 	if c.GetHeader("Authorization") == "" && s.cookie(c, sessionCookie) != "" {

@@ -116,6 +116,20 @@ func (s *suspects) wait(ctx context.Context, d time.Duration) {
 	}
 }
 
+// noteRefusal keeps, for whoever reads the trail, what the refused credential said of itself:
+// claims that nothing vouches for.
+func noteRefusal(e *models.AuditEntry, refusal *models.Error) {
+	e.Context[models.ContextRefusal] = refusal.Rule
+	if said := refusal.Presented; said != nil {
+		if said.Subject != "" {
+			e.Context[models.ContextClaimedSubject] = cut(said.Subject, 300)
+		}
+		if said.Abuse != "" {
+			e.Context[models.ContextAbuse] = said.Abuse
+		}
+	}
+}
+
 // credential is what a call is shown by.
 func (s *server) credential(c *gin.Context) string {
 	if bearer := c.GetHeader("Authorization"); bearer != "" {

@@ -134,22 +134,23 @@ SELECT actor, token, remote_ip, first FROM uses WHERE nr <= 16 ORDER BY nr LIMIT
 // Behaviour sums a time up: what threat detection has to know of the weeks before.
 func (r *Reader) Behaviour(ctx context.Context, from, until time.Time) (b models.Behaviour, err error) {
 	err = r.snapshot(ctx, func(tx pgx.Tx) error {
+		sum := summary{tx, from, until}
 		var h models.Habit
-		if err := each(ctx, tx, habitsSQL, from, until, []any{&h.Subject, &h.Permission, &h.Hour, &h.Allowed, &h.Peak}, func() {
+		if err := sum.each(ctx, habitsSQL, []any{&h.Subject, &h.Permission, &h.Hour, &h.Allowed, &h.Peak}, func() {
 			h.Hour = h.Hour.UTC()
 			b.Habits = append(b.Habits, h)
 		}); err != nil {
 			return err
 		}
 		var s models.FailingSlot
-		if err := each(ctx, tx, slotsSQL, from, until, []any{&s.At, &s.Failing, &s.Active}, func() {
+		if err := sum.each(ctx, slotsSQL, []any{&s.At, &s.Failing, &s.Active}, func() {
 			s.At = s.At.UTC()
 			b.Slots = append(b.Slots, s)
 		}); err != nil {
 			return err
 		}
 		var u models.KnownUse
-		return each(ctx, tx, usesSQL, from, until, []any{&u.Subject, &u.TokenID, &u.RemoteIP, &u.At}, func() {
+		return sum.each(ctx, usesSQL, []any{&u.Subject, &u.TokenID, &u.RemoteIP, &u.At}, func() {
 			u.At = u.At.UTC()
 			b.Uses = append(b.Uses, u)
 		})
@@ -157,8 +158,14 @@ func (r *Reader) Behaviour(ctx context.Context, from, until time.Time) (b models
 	return b, err
 }
 
-func each(ctx context.Context, tx pgx.Tx, query string, from, until time.Time, into []any, do func()) error { //nolint:revive // one statement of a time
-	rows, err := tx.Query(ctx, query, from, until)
+// summary is what is summed up of a time.
+type summary struct {
+	tx          pgx.Tx
+	from, until time.Time
+}
+
+func (s summary) each(ctx context.Context, query string, into []any, do func()) error {
+	rows, err := s.tx.Query(ctx, query, s.from, s.until)
 	if err != nil {
 		return models.Unavailable("audit.Behaviour", err)
 	}

@@ -58,12 +58,8 @@ func ownKeyHeaders() []string { return []string{"jwk", "jku", "x5u", "x5c"} }
 
 // keyName takes what providers name keys by: base64 in both alphabets, thumbprints, dates.
 func keyName(id string) bool {
-	if len(id) > maxKeyIDBytes || strings.Contains(id, "..") || strings.HasPrefix(id, "/") {
-		return false
-	}
-	return !strings.ContainsFunc(id, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("+/=_-.:~@", r))
-	})
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/=_-.:~@"
+	return len(id) <= maxKeyIDBytes && !strings.Contains(id, "..") && !strings.HasPrefix(id, "/") && strings.Trim(id, letters) == ""
 }
 
 // keyClaim is whom a service key speaks for, or would.

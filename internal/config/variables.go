@@ -102,7 +102,7 @@ func holidayCountries() []string {
 func security() []variable {
 	return []variable{
 		{name: "RBAC_AUDIT_LOGGING_ENABLED", fallback: "true", rule: boolean(), help: "Each access decision is kept in the audit trail."},
-		{name: "SECURITY_THREAT_DETECTION_ENABLED", fallback: "true", rule: boolean(), help: "The audit trail is watched for attacks."},
+		{name: "SECURITY_THREAT_DETECTION_ENABLED", fallback: "true", rule: boolean(), help: "One worker watches the audit trail for attacks, and the API slows refused calls of those down."},
 		{name: "AUDIT_LOG_RETENTION_DAYS", fallback: "365", rule: whole(1, 3650, ""), help: "Days that audit rows are kept."},
 		{name: "AUDIT_SIGNING_KEY", rule: text("a key of up to 1000 characters", 1000), privacy: secret, help: "Key that signs checkpoints of the audit trail, as `wedsync audit key` makes it."},
 		{name: "AUDIT_SIGNING_KEY_FILE", rule: file(), help: "File with that key, instead of the key itself."},

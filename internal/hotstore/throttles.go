@@ -85,9 +85,9 @@ func (t *Throttles) refresh(ctx context.Context) {
 			if t.redis.failed(time.Now()) {
 				t.store.log.WarnContext(ctx, "throttles cannot be read: those that are known hold until they end", "error", err)
 			}
-			return nil, nil //nolint:nilnil // nobody asks
+			return nil, nil
 		case err != nil && models.KindOf(err) != models.KindNotFound:
-			return nil, nil //nolint:nilnil // as above
+			return nil, nil
 		}
 		t.redis.answered()
 		networks, accounts := map[string]time.Time{}, map[string]time.Time{}
@@ -102,6 +102,6 @@ func (t *Throttles) refresh(ctx context.Context) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		t.networks, t.accounts = networks, accounts
-		return nil, nil //nolint:nilnil // as above
+		return nil, nil
 	})
 }

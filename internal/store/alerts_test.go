@@ -115,3 +115,15 @@ func TestOneProcessWatchesAtATime(t *testing.T) {
 	assert.True(t, held)
 	assert.Equal(t, seen, before, "what was seen is not unseen")
 }
+
+func TestNoAlertEndsSessionsOnANameThatNothingVouchesFor(t *testing.T) {
+	s := fresh(t)
+	a := anAlert("a1")
+	a.Response = models.RespondRevokeSubject
+	_, err := s.RaiseAlert(t.Context(), a)
+	require.Error(t, err, "the database refuses it, whatever the program thinks")
+	a.Claimed = false
+	isNew, err := s.RaiseAlert(t.Context(), a)
+	require.NoError(t, err)
+	assert.True(t, isNew)
+}

@@ -29,7 +29,7 @@ func (r *recent[V]) find(key string) *V {
 		return nil
 	}
 	r.order.MoveToFront(el)
-	return &el.Value.(*held[V]).value //nolint:forcetypeassert // the list holds nothing else
+	return &el.Value.(*held[V]).value
 }
 
 // at gives what is held for a key, or a new zero value.
@@ -39,7 +39,7 @@ func (r *recent[V]) at(key string) *V {
 	}
 	if len(r.items) >= r.most {
 		oldest := r.order.Back()
-		delete(r.items, oldest.Value.(*held[V]).key) //nolint:forcetypeassert // the list holds nothing else
+		delete(r.items, oldest.Value.(*held[V]).key)
 		r.order.Remove(oldest)
 	}
 	h := &held[V]{key: key}
@@ -51,7 +51,7 @@ func (r *recent[V]) at(key string) *V {
 func (r *recent[V]) all() iter.Seq2[string, *V] {
 	return func(yield func(string, *V) bool) {
 		for el := r.order.Front(); el != nil; el = el.Next() {
-			h := el.Value.(*held[V]) //nolint:forcetypeassert // the list holds nothing else
+			h := el.Value.(*held[V])
 			if !yield(h.key, &h.value) {
 				return
 			}

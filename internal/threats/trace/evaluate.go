@@ -66,7 +66,7 @@ func Evaluate(first uint64, seeds int, s threats.Settings) Result {
 	var delays []float64
 	detected, right := 0, 0
 	for n := range seeds {
-		f := one(first+uint64(n), s, out.Rules) //nolint:gosec // a handful
+		f := one(first+uint64(n), s, out.Rules)
 		out.Each = append(out.Each, f)
 		out.Attacks, out.Alerts, out.Misjudged = out.Attacks+f.Attacks, out.Alerts+f.Alerts, out.Misjudged+f.Misjudged
 		out.CleanCritical, out.CleanWarnings, out.CleanRows = out.CleanCritical+f.CleanCritical, out.CleanWarnings+f.CleanWarnings, out.CleanRows+f.CleanRows

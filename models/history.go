@@ -9,3 +9,10 @@ type HourlyLoad struct {
 	MeanRPS float64   `json:"meanRps"` // requests per second
 	Samples int64     `json:"samples"` // how many samples the mean is made of
 }
+
+// MinuteLoad is the mean load of one minute, from the rollups of throughput. A minute
+// without samples is absent.
+type MinuteLoad struct {
+	Minute  time.Time `json:"minute"`  // start of the minute, UTC
+	MeanRPS float64   `json:"meanRps"` // requests per second
+}

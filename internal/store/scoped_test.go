@@ -35,6 +35,7 @@ func TestWithoutAScopeNothingIsDone(t *testing.T) {
 		"OpenRequests":           func() error { _, err := s.OpenRequests(ctx, models.ServiceAPI); return err },
 		"RecordDecision":         func() error { return s.RecordDecision(ctx, aDecision("x", models.DecisionExecuting)) },
 		"SaveRollups":            func() error { return s.SaveRollups(ctx, []models.MetricRollup{rollup(noon, 1, 1)}) },
+		"MinuteLoad":             func() error { _, err := s.MinuteLoad(ctx, models.ServiceAPI, noon, noon); return err },
 		"ScalingStates":          func() error { _, err := s.ScalingStates(ctx); return err },
 		"Grants":                 func() error { _, err := s.Grants(ctx, "user:anna", noon); return err },
 		"GrantRole":              func() error { return s.GrantRole(ctx, bind("user:x", models.RoleAdmin)) },

@@ -327,6 +327,7 @@ func TestPoliciesKeepTheIndexes(t *testing.T) {
 		{"SELECT id FROM scalability_decisions WHERE status <> 'closed' AND status = 'proposed' AND service = 'api' ORDER BY created_at, id", "idx_scalability_decisions_open"},
 		{"SELECT id FROM weddings WHERE coordinator = (SELECT wedsync_subject())", "idx_weddings_coordinator"},
 		{`SELECT sum(sum) FROM scalability_metrics WHERE metric = 'throughput' AND service = 'api' AND "timestamp" > now() - interval '1 hour'`, "_service_timestamp_sum"},
+		{strings.NewReplacer("service = ?", "service = 'api'", ">= ?", ">= now() - interval '1 hour'", "< ?", "< now()").Replace(minuteLoads), "_service_timestamp_sum"},
 		{"SELECT at FROM scaling_evaluations WHERE decision_id <> '' AND decision_id = 'f5' ORDER BY at DESC LIMIT 1", "decision_id_idx"},
 		{"SELECT spec FROM scaling_evaluations WHERE service = 'api' AND at > now() - interval '1 hour' ORDER BY at DESC", "_pkey"},
 	} {

@@ -75,7 +75,7 @@ func open(ctx context.Context, p config.Process) (*parts, error) {
 	}
 	s.predict = predictor.New(predictor.Options{
 		Holiday: holiday, Feeds: s.store,
-		History: s.store, Calendar: s.store, Catalogue: s.store, Archive: s.store, Cache: s.hot, Now: time.Now,
+		History: s.store, Minutes: s.store, Calendar: s.store, Catalogue: s.store, Archive: s.store, Cache: s.hot, Now: time.Now,
 		Rollups: s.store, Ledger: s.store, OnGate: telemetry.NewForecastMetrics(s.registry).Judged,
 		Weddings: cfg.Features.WeddingIntelligence, SeasonMultipliers: cfg.Wedding.SeasonMultipliers, Log: log,
 	})

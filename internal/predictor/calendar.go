@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -54,7 +55,7 @@ func (p *Predictor) Calendar(ctx context.Context, service models.Service, now ti
 		out.Kernel = assumedKernel(service.Name, 1)
 		return out, nil //nolint:nilerr // said by the forecast, which has nothing else to give
 	}
-	out.Kernel, out.BaseRPS = v.kernel(), v.highestBase(now)
+	out.Kernel, out.BaseRPS = v.kernel(), p.usualBase(v, now)
 	return out, nil
 }
 
@@ -116,18 +117,52 @@ func assumedKernel(service models.ServiceName, scale float64) *models.GuestKerne
 	return k
 }
 
-// highestBase is the largest load without guests within an hour.
-func (v *view) highestBase(now time.Time) float64 {
+// usualBase is the largest load without guests that is usual at this time. It is not taken
+// to the level of now: what is left of that, a decision weighs against what guests bring.
+func (p *Predictor) usualBase(v *view, now time.Time) float64 {
+	if c := p.minutelyOf(v.service.Name); c != nil {
+		if base, ok := c.base(now); ok {
+			return base
+		}
+	}
+	return v.usualBase(now)
+}
+
+// usualBase is the median of the same hours of the last weeks, the largest within an hour;
+// what is forecast of an hour where too few of them were measured.
+func (v *view) usualBase(now time.Time) float64 {
 	most := 0.0
 	for h := hourOf(now); h <= hourOf(now.Add(baseWithin)); h++ {
-		most = max(most, v.at(h).own())
+		own := v.at(h).own()
+		if same := v.sameHours(h); v.learned() && len(same) >= fewestUsual {
+			own = stat.Quantile(0.5, stat.LinInterp, same, nil)
+		}
+		most = max(most, own)
 	}
 	return most
 }
 
-// Usual is the 95th percentile of the load at this hour of the week, over the weeks that
-// were measured; nil where these are under two.
+// sameHours is the load without guests of an hour of the week, of the last weeks in which
+// it was measured; sorted.
+func (v *view) sameHours(hour int64) (same []float64) {
+	for back := int64(week); back <= weeksBack*week; back += week {
+		if i := hour - back - v.baseAt; i >= 0 && i < int64(len(v.base)) && !math.IsNaN(v.base[i]) {
+			same = append(same, v.base[i])
+		}
+	}
+	slices.Sort(same)
+	return same
+}
+
+// Usual is the 95th percentile of the load at this hour of the week: over its minutes in
+// the weeks of which these are known, else over the hours that were measured; nil where
+// those are under two.
 func (p *Predictor) Usual(ctx context.Context, service models.ServiceName, at time.Time) (*float64, error) {
+	if c := p.minutelyOf(service); c != nil {
+		if usual, ok := c.usual(at); ok {
+			return &usual, nil
+		}
+	}
 	load, err := p.history(asPlatform(ctx), service, at)
 	if err != nil {
 		return nil, fmt.Errorf("predictor.Usual: %w", err)

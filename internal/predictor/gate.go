@@ -20,8 +20,9 @@ const (
 )
 
 // Forecast gives the largest load expected in [now, now+within], or nil when there is
-// nothing to say or forecasts are switched off. It is trusted where the method has
-// shown on this service's own history that it can be.
+// nothing to say or forecasts are switched off. It comes from the minutes of the last
+// weeks where those carry one, else from the hours, and says which. It is trusted where
+// the method has shown on this service's own history that it can be.
 func (p *Predictor) Forecast(ctx context.Context, service models.Service, now time.Time, within time.Duration) (*models.ForecastPoint, error) {
 	if !p.opts.Weddings {
 		return nil, nil
@@ -44,6 +45,11 @@ func (p *Predictor) Forecast(ctx context.Context, service models.Service, now ti
 		f.LookAheadP90 = v.largest(now, lookAheadWithin).p90
 	}
 	f.Trusted, f.Reason = v.trust()
+	by, serves := p.byMinute(ctx, v, &f, now, within)
+	if serves {
+		f.Model = minuteModel
+	}
+	f.Reason += "; " + by
 	f.HistoryDays = &v.history
 	if w := v.wape(); !math.IsNaN(w) {
 		f.WAPE7Days = &w

@@ -12,6 +12,12 @@ type History interface {
 	HourlyLoad(ctx context.Context, service models.ServiceName, from, until time.Time) ([]models.HourlyLoad, error)
 }
 
+// Minutes reads the mean load of each minute in [from, until) that has samples, earliest
+// first.
+type Minutes interface {
+	MinuteLoad(ctx context.Context, service models.ServiceName, from, until time.Time) ([]models.MinuteLoad, error)
+}
+
 // Calendar reads weddings, earliest first.
 type Calendar interface {
 	Weddings(ctx context.Context, f models.WeddingFilter) ([]models.Wedding, error)

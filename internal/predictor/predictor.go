@@ -27,6 +27,7 @@ const (
 // Options configure a Predictor.
 type Options struct {
 	History           History
+	Minutes           Minutes // nil: decisions have forecasts by the hour alone
 	Calendar          Calendar
 	Catalogue         Catalogue
 	Archive           Archive
@@ -34,7 +35,7 @@ type Options struct {
 	Rollups           Rollups                   // nil: hours are not kept
 	Ledger            Ledger                    // nil: forecasts are not stored
 	OnGate            func(models.ForecastGate) // nil: nobody is told
-	Now               func() time.Time          // for Check, Days and Hours alone; nil is time.Now
+	Now               func() time.Time          // for Check, Days and Hours, and no minute after it is taken; nil is time.Now
 	Weddings          bool                      // SCALABILITY_WEDDING_INTELLIGENCE_ENABLED
 	SeasonMultipliers bool                      // WEDDING_SEASON_MULTIPLIERS_ENABLED
 	Zone              *time.Location            // whose clock days and weeks follow; nil is UTC
@@ -58,6 +59,10 @@ type Predictor struct {
 	records  map[models.ServiceName]known[record]
 	trusted  map[models.ServiceName]bool
 	weddings known[[]models.Wedding]
+	minutes  map[models.ServiceName]*minutely
+	asked    map[models.ServiceName]time.Time // for all minutes, last
+	busy     map[models.ServiceName]bool      // being read
+	reading  chan struct{}                    // room for services whose minutes are read anew
 }
 
 // New makes a Predictor.
@@ -74,6 +79,7 @@ func New(o Options) *Predictor {
 	return &Predictor{
 		opts: o, models: map[modelKey]known[*model]{}, views: map[modelKey]known[*view]{}, learners: map[models.ServiceName]*learner{}, alone: map[models.ServiceName]int64{},
 		past: map[models.ServiceName]known[map[int64]float64]{}, records: map[models.ServiceName]known[record]{}, trusted: map[models.ServiceName]bool{},
+		minutes: map[models.ServiceName]*minutely{}, asked: map[models.ServiceName]time.Time{}, busy: map[models.ServiceName]bool{}, reading: make(chan struct{}, minutesOnce),
 	}
 }
 

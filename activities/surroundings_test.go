@@ -32,7 +32,7 @@ func TestAWholeObservationHoldsCalendarModeUsualPeakAndBudget(t *testing.T) {
 	assert.Nil(t, obs.Signals[1].Max7Days, "of throughput alone")
 	assert.Equal(t, &models.Budget{Hour: 20, Day: 300, SpentDay: 40}, obs.Limits.Budget)
 	assert.Nil(t, obs.Disturbance, "load does not fall")
-	assert.Equal(t, scaling.LeadOf(obs), p.within, "a forecast looks ten minutes further ahead where guests are expected")
+	assert.Equal(t, scaling.Lead(obs.Service), p.within, "a forecast looks no further ahead because guests are expected: they have their floors")
 }
 
 func TestAModeNeedsItsSwitchAndAWeddingThatIsNear(t *testing.T) {

@@ -80,15 +80,14 @@ func (d *decision) calibrate() {
 // Lead is how long before it is needed capacity has to be ordered.
 func Lead(s models.Service) time.Duration { return lead(s.StartupP95Seconds) }
 
-// LeadOf is the lead of an observed service: by its own starts where they are known, and
-// ten minutes longer where guests are expected, whose times are those of a plan.
+// LeadOf is the lead of an observed service, by its own starts where they are known. A
+// forecast looks no further: the highest of a longer time has surges in it long before
+// they are due. Guests, whose times are those of a plan, have their floors ten minutes
+// earlier.
 func LeadOf(o models.Observation) time.Duration {
 	start := o.Service.StartupP95Seconds
 	if l := o.Learned; l != nil && l.StartupP95Seconds > 0 {
 		start = l.StartupP95Seconds
-	}
-	if o.Calendar != nil && len(o.Calendar.Windows) > 0 {
-		return lead(start) + calendarLead
 	}
 	return lead(start)
 }

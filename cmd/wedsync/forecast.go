@@ -76,6 +76,9 @@ func (o *evaluateFlags) run(cmd *cobra.Command) error {
 		fmt.Fprintf(cmd.ErrOrStderr(), "written: %s\n", filepath.Join(o.out, evaluate.PageFile))
 	}
 	if o.json {
+		for _, note := range found.Notes() {
+			fmt.Fprintln(cmd.ErrOrStderr(), note)
+		}
 		return json.NewEncoder(cmd.OutOrStdout()).Encode(found.Headline())
 	}
 	return found.Write(cmd.OutOrStdout())

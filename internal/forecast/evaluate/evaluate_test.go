@@ -127,10 +127,16 @@ func TestFilesAreReadAsTheyAre(t *testing.T) {
 	assert.InDelta(t, float64(cup.Hour(1998, 6, 10)+15), cup.Events[0].Start, 1e-9)
 	assert.Equal(t, []string{"team A", "team B"}, cup.Events[0].Tags)
 
-	series, err := evaluate.ReadM4(dir)
+	series, _, err := evaluate.ReadM4(dir)
 	require.NoError(t, err)
 	require.Len(t, series, 3)
 	assert.Len(t, series[2].Future, 48)
+}
+
+// suiteOf is the one that reads a file.
+func suiteOf(name string) string {
+	folder, _, _ := strings.Cut(name, "/")
+	return map[string]string{"m4-hourly": evaluate.SuiteM4, "day-ahead": evaluate.SuiteDayAhead, "worldcup98": evaluate.SuiteWorldCup}[folder]
 }
 
 func TestABrokenFileIsNamed(t *testing.T) {
@@ -139,14 +145,21 @@ func TestABrokenFileIsNamed(t *testing.T) {
 	}{
 		{"a missing column", "day-ahead/vic_elec.csv.gz", "Time,Demand\n", `no column "Holiday"`},
 		{"no rows", "day-ahead/vic_elec.csv.gz", "Time,Demand,Holiday\n", "has no rows"},
-		{"a number that is none", "day-ahead/i94_traffic.csv.gz", "date_time,traffic_volume,holiday\n1/2/18 3:00,many,None\n", "line 2"},
-		{"a time that is none", "worldcup98/requests_per_minute.csv.gz", "period,count\nyesterday,1\n", "line 2"},
-		{"a series without future", "m4-hourly/hourly-test.csv.gz", "H9,1\n", "series H0 has no values"},
+		{"a number that is none", "day-ahead/i94_traffic.csv.gz", "date_time,traffic_volume,holiday\n1/2/18 3:00,many,None\n", `day-ahead/i94_traffic.csv.gz, line 2, traffic_volume: "many"`},
+		{"a number below nothing", "day-ahead/vic_elec.csv.gz", "Time,Demand,Holiday\n2012-01-01 00:00:00,-1,TRUE\n", `day-ahead/vic_elec.csv.gz, line 2, Demand: "-1"`},
+		{"a time that is none", "worldcup98/requests_per_minute.csv.gz", "period,count\n1998-05-01 00:00:00,2\nyesterday,1\n", `worldcup98/requests_per_minute.csv.gz, line 3, period: "yesterday"`},
+		{"a match at no time", "worldcup98/matches_utc.csv", "kickoff_utc,team1,team2\nsoon,A,B\n", `worldcup98/matches_utc.csv, line 2, kickoff_utc: "soon"`},
+		{"a line with a field too few", "day-ahead/vic_elec.csv.gz", "Time,Demand,Holiday\n2012-01-01 00:00:00,1\n", "line 2: wrong number of fields"},
+		{"a year that is wrong", "day-ahead/vic_elec.csv.gz", "Time,Demand,Holiday\n2012-01-01 00:00:00,1,TRUE\n0012-01-01 00:00:00,1,TRUE\n", "at most 30 years"},
+		{"an empty file", "day-ahead/i94_traffic.csv.gz", "", "its heading"},
+		{"a value of a series that is none", "m4-hourly/hourly-train.csv.gz", "H0,1,2\nH1,1,x\n", `m4-hourly/hourly-train.csv.gz, line 2, series H1, value 2: "x"`},
+		{"no series with a future", "m4-hourly/hourly-test.csv.gz", "H9,1\n", "has values to be judged on in hourly-test.csv.gz"},
+		{"no series that is long enough", "m4-hourly/hourly-train.csv.gz", "H0,1,2\n", "H0 has 2 hours to learn from, 192 are needed"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := madeUp(t)
 			file(t, dir, c.file, c.content)
-			_, err := evaluate.Run(t.Context(), evaluate.Options{Suite: evaluate.SuiteHeadline, Data: dir})
+			_, err := evaluate.Run(t.Context(), evaluate.Options{Suite: suiteOf(c.file), Data: dir})
 			require.ErrorContains(t, err, c.want)
 		})
 	}
@@ -260,7 +273,7 @@ func TestGoalsSayByHowMuchTheyAreMissed(t *testing.T) {
 	assert.False(t, evaluate.Goal{Is: 0.42, Want: 0.41, AtMost: true}.Met())
 	assert.True(t, evaluate.Goal{Is: 93.1, Want: 95, Within: 2}.Met())
 	assert.False(t, evaluate.Goal{Is: 97.1, Want: 95, Within: 2}.Met())
-	assert.False(t, evaluate.Goal{Is: math.NaN(), Want: 1}.Met())
+	assert.False(t, evaluate.Goal{Is: evaluate.Figure(math.NaN()), Want: 1}.Met())
 	r := evaluate.Report{VicElec: &evaluate.Judged{}, I94: &evaluate.Judged{}}
 	r.VicElec.Result.DayAhead = []score.Record{{Actual: 100, Forecast: 94}}
 	r.I94.Result.DayAhead = []score.Record{{Actual: 100, Forecast: 94}}

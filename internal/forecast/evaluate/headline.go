@@ -1,6 +1,10 @@
 package evaluate
 
-import "math"
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+)
 
 // Headline is the figures that the goals are about; accuracies are 100 · (1 − WAPE). What
 // a suite has no part in is absent.
@@ -14,30 +18,30 @@ type Headline struct {
 
 // M4Figures are those of the competition.
 type M4Figures struct {
-	OWA        float64 `json:"owa"`
-	SMAPE      float64 `json:"smape"`
-	MASE       float64 `json:"mase"`
-	MSIS       float64 `json:"msis"`
-	Coverage95 float64 `json:"coverage95"` // in percent
+	OWA        Figure `json:"owa"`
+	SMAPE      Figure `json:"smape"`
+	MASE       Figure `json:"mase"`
+	MSIS       Figure `json:"msis"`
+	Coverage95 Figure `json:"coverage95"` // in percent
 }
 
 // AccuracyFigure is that of a load, a day ahead.
 type AccuracyFigure struct {
-	Accuracy float64 `json:"accuracy"`
+	Accuracy Figure `json:"accuracy"`
 }
 
 // WorldCupFigures are accuracies.
 type WorldCupFigures struct {
-	DayAhead float64 `json:"dayAhead"`
-	OneHour  float64 `json:"oneHour"`
+	DayAhead Figure `json:"dayAhead"`
+	OneHour  Figure `json:"oneHour"`
 }
 
 // SuperposedFigures are accuracies a day ahead with weddings on real loads, and the points
 // that the calendar is worth, at the mix where that is less.
 type SuperposedFigures struct {
-	At30         float64 `json:"30at30"`
-	At100        float64 `json:"100at60"`
-	CalendarGain float64 `json:"calendarGain"`
+	At30         Figure `json:"30at30"`
+	At100        Figure `json:"100at60"`
+	CalendarGain Figure `json:"calendarGain"`
 }
 
 // Headline picks the figures of a whole evaluation.
@@ -54,26 +58,61 @@ func (r Report) Headline() Headline {
 	if r.WorldCup != nil {
 		h.WorldCup98 = &WorldCupFigures{rounded(Accuracy(r.WorldCup.Result.DayAhead)), rounded(Accuracy(r.WorldCup.Result.NextHour))}
 	}
-	if m := r.Mixed(); len(m) == 2 {
+	switch m := r.Mixed(); {
+	case len(m) == 2:
 		gain := math.Min(m[0].Calendar-m[0].Blind, m[1].Calendar-m[1].Blind)
 		h.Superposed = &SuperposedFigures{rounded(m[0].Calendar), rounded(m[1].Calendar), rounded(gain)}
+	case len(r.Weddings) > 0:
+		none := Figure(math.NaN())
+		h.Superposed = &SuperposedFigures{none, none, none}
 	}
 	return h
 }
 
-// rounded keeps four digits after the point; what is not a number is nothing.
-func rounded(v float64) float64 {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return 0
+// Notes say what could not be judged, and why.
+func (r Report) Notes() []string {
+	var out []string
+	if r.M4 != nil {
+		for _, why := range r.M4.LeftOut {
+			out = append(out, "M4 Hourly: "+why)
+		}
 	}
-	return math.Round(v*1e4) / 1e4
+	for _, j := range []*Judged{r.VicElec, r.I94, r.WorldCup} {
+		if j != nil && math.IsNaN(Accuracy(j.Result.DayAhead)) {
+			out = append(out, fmt.Sprintf("%s: nothing could be judged: it ends before the days that are, is too short, or is zero throughout (%s)", j.Name, j.Split))
+		}
+	}
+	if h := r.Headline(); h.Superposed != nil && math.IsNaN(float64(h.Superposed.CalendarGain)) {
+		out = append(out, "weddings: nothing could be judged: the loads are too short, or zero throughout")
+	}
+	return out
+}
+
+// Figure is a number, or NaN where nothing could be judged: null in JSON, and no goal is met
+// by it.
+type Figure float64
+
+// MarshalJSON writes a number or null.
+func (f Figure) MarshalJSON() ([]byte, error) {
+	if math.IsNaN(float64(f)) {
+		return []byte("null"), nil
+	}
+	return json.Marshal(float64(f))
+}
+
+// rounded keeps four digits after the point.
+func rounded(v float64) Figure {
+	if math.IsInf(v, 0) {
+		v = math.NaN()
+	}
+	return Figure(math.Round(v*1e4) / 1e4)
 }
 
 // Goal is a figure with what it should be.
 type Goal struct {
 	Name   string
 	What   string
-	Is     float64
+	Is     Figure
 	Want   float64
 	AtMost bool // else at least
 	Within float64
@@ -82,13 +121,14 @@ type Goal struct {
 
 // Met says whether a goal is reached.
 func (g Goal) Met() bool {
+	is := float64(g.Is) // NaN compares with nothing
 	switch {
 	case g.Within > 0:
-		return math.Abs(g.Is-g.Want) <= g.Within
+		return math.Abs(is-g.Want) <= g.Within
 	case g.AtMost:
-		return g.Is <= g.Want
+		return is <= g.Want
 	default:
-		return g.Is >= g.Want
+		return is >= g.Want
 	}
 }
 

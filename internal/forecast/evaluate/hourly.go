@@ -1,13 +1,12 @@
 package evaluate
 
 import (
-	"encoding/csv"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -58,14 +57,20 @@ func newCells(mean bool) *cells {
 }
 
 func (c *cells) add(at time.Time, v float64) {
+	if math.IsNaN(v) {
+		return // missing
+	}
 	at = at.Truncate(time.Hour)
 	c.sum[at] += v
 	c.count[at]++
 }
 
-func (c *cells) hourly(name string) (Hourly, error) {
+// mostHours bounds the time between the first and the last row: a wrong year is a wrong row.
+const mostHours = 30 * 366 * 24
+
+func (c *cells) hourly(file, name string) (Hourly, error) {
 	if len(c.sum) == 0 {
-		return Hourly{}, fmt.Errorf("evaluate: %s has no rows", name)
+		return Hourly{}, fmt.Errorf("evaluate: %s has no rows with a value", file)
 	}
 	var first, last time.Time
 	for at := range c.sum {
@@ -75,6 +80,9 @@ func (c *cells) hourly(name string) (Hourly, error) {
 		if at.After(last) {
 			last = at
 		}
+	}
+	if last.Sub(first) > mostHours*time.Hour {
+		return Hourly{}, fmt.Errorf("evaluate: %s has rows from %s to %s: at most 30 years are possible", file, first.Format(time.DateOnly), last.Format(time.DateOnly))
 	}
 	h := Hourly{Name: name, Start: first.Truncate(24 * time.Hour), Holiday: map[string]bool{}}
 	h.Load = make([]float64, int(last.Sub(h.Start)/time.Hour)+1)
@@ -90,93 +98,117 @@ func (c *cells) hourly(name string) (Hourly, error) {
 	return h, nil
 }
 
-// table reads a CSV file with a heading and calls row with the named columns of each line.
-func table(dir string, name []string, columns []string, row func([]string) error) error {
+// column is a field of a file by its name, with the function that takes it.
+type column struct {
+	name string
+	take func(cell string) error
+}
+
+// table reads a CSV file with a heading, and gives each line to the columns in their
+// order, then to row. An error names file, line and column.
+func table(dir string, name []string, columns []column, row func()) error {
+	file := strings.Join(name, "/")
 	f, err := open(dir, name...)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = f.Close() }()
-	r := csv.NewReader(f)
+	r := rows(f)
 	heading, err := r.Read()
 	if err != nil {
-		return fmt.Errorf("evaluate: %s: %w", strings.Join(name, "/"), err)
+		return fmt.Errorf("evaluate: %s: its heading: %w", file, err)
 	}
 	places := make([]int, len(columns))
 	for i, c := range columns {
-		if places[i] = slices.Index(heading, c); places[i] < 0 {
-			return fmt.Errorf("evaluate: %s has no column %q", strings.Join(name, "/"), c)
+		is := func(s string) bool { return strings.EqualFold(strings.TrimSpace(s), c.name) }
+		if places[i] = slices.IndexFunc(heading, is); places[i] < 0 {
+			return fmt.Errorf("evaluate: %s has no column %q", file, c.name)
 		}
 	}
-	cells := make([]string, len(columns))
 	for {
 		line, err := r.Read()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("evaluate: %s: %w", strings.Join(name, "/"), err)
+			return fmt.Errorf("evaluate: %s: %w", file, err)
 		}
 		for i, p := range places {
-			cells[i] = line[p]
+			if err := columns[i].take(strings.TrimSpace(line[p])); err != nil {
+				at, _ := r.FieldPos(p)
+				return fmt.Errorf("evaluate: %s, line %d, %s: %w", file, at, columns[i].name, err)
+			}
 		}
-		if err := row(cells); err != nil {
-			line, _ := r.FieldPos(0)
-			return fmt.Errorf("evaluate: %s, line %d: %w", strings.Join(name, "/"), line, err)
-		}
+		row()
 	}
 }
 
-// value reads a time and a number.
-func value(layout, at, number string) (time.Time, float64, error) {
-	t, err := time.Parse(layout, at)
-	if err != nil {
-		return t, 0, err
+// moment reads a time into at: as the file is published, or as other programs write it.
+func moment(at *time.Time, layouts ...string) func(string) error {
+	layouts = append(layouts, time.DateTime, "2006-01-02 15:04", "2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05")
+	return func(cell string) error {
+		for _, layout := range layouts {
+			t, err := time.Parse(layout, cell)
+			if err == nil {
+				*at = time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), 0, time.UTC)
+				return nil
+			}
+		}
+		return fmt.Errorf("%q must be a time such as %s", cell, layouts[0])
 	}
-	v, err := strconv.ParseFloat(number, 64)
-	return t, v, err
+}
+
+// value reads a number into v.
+func value(v *float64) func(string) error {
+	return func(cell string) error {
+		x, err := number(cell)
+		*v = x
+		return err
+	}
+}
+
+// text reads a cell into s.
+func text(s *string) func(string) error {
+	return func(cell string) error { *s = cell; return nil }
 }
 
 // ReadVicElec reads the electricity demand of Victoria, half-hours joined to hours.
 func ReadVicElec(dir string) (Hourly, error) {
 	c, holidays := newCells(true), map[string]bool{}
-	err := table(dir, []string{"day-ahead", "vic_elec.csv.gz"}, []string{"Time", "Demand", "Holiday"}, func(r []string) error {
-		at, v, err := value(time.DateTime, r[0], r[1])
-		if err != nil {
-			return err
-		}
+	var at time.Time
+	var v float64
+	var holiday string
+	err := table(dir, []string{"day-ahead", "vic_elec.csv.gz"}, []column{{"Time", moment(&at)}, {"Demand", value(&v)}, {"Holiday", text(&holiday)}}, func() {
 		c.add(at, v)
-		if r[2] == "TRUE" {
+		if strings.EqualFold(holiday, "true") || holiday == "1" {
 			holidays[at.Format(time.DateOnly)] = true
 		}
-		return nil
 	})
-	return finished(c, "vic_elec", holidays, err)
+	return finished(c, "day-ahead/vic_elec.csv.gz", "vic_elec", holidays, err)
 }
 
 // ReadI94 reads the traffic on Interstate 94; an hour that is in the file more than once
 // counts once.
 func ReadI94(dir string) (Hourly, error) {
 	c, holidays := newCells(true), map[string]bool{}
-	err := table(dir, []string{"day-ahead", "i94_traffic.csv.gz"}, []string{"date_time", "traffic_volume", "holiday"}, func(r []string) error {
-		at, v, err := value("1/2/06 15:04", r[0], r[1])
-		if err != nil {
-			return err
-		}
-		c.add(at, v)
-		if r[2] != "None" && r[2] != "" {
-			holidays[at.Format(time.DateOnly)] = true
-		}
-		return nil
-	})
-	return finished(c, "I-94", holidays, err)
+	var at time.Time
+	var v float64
+	var holiday string
+	err := table(dir, []string{"day-ahead", "i94_traffic.csv.gz"},
+		[]column{{"date_time", moment(&at, "1/2/06 15:04", "1/2/2006 15:04")}, {"traffic_volume", value(&v)}, {"holiday", text(&holiday)}}, func() {
+			c.add(at, v)
+			if holiday != "" && !strings.EqualFold(holiday, "none") && !strings.EqualFold(holiday, "na") {
+				holidays[at.Format(time.DateOnly)] = true
+			}
+		})
+	return finished(c, "day-ahead/i94_traffic.csv.gz", "I-94", holidays, err)
 }
 
-func finished(c *cells, name string, holidays map[string]bool, err error) (Hourly, error) {
+func finished(c *cells, file, name string, holidays map[string]bool, err error) (Hourly, error) {
 	if err != nil {
 		return Hourly{}, err
 	}
-	h, err := c.hourly(name)
+	h, err := c.hourly(file, name)
 	if len(holidays) > 0 {
 		h.Holiday = holidays
 	}
@@ -187,26 +219,19 @@ func finished(c *cells, name string, holidays map[string]bool, err error) (Hourl
 // events; the teams are tags.
 func ReadWorldCup(dir string) (Hourly, error) {
 	c := newCells(false)
-	err := table(dir, []string{"worldcup98", "requests_per_minute.csv.gz"}, []string{"period", "count"}, func(r []string) error {
-		at, v, err := value(time.DateTime, r[0], r[1])
-		if err == nil {
-			c.add(at, v)
-		}
-		return err
-	})
-	h, err := finished(c, "World Cup 98", nil, err)
+	var at time.Time
+	var v float64
+	err := table(dir, []string{"worldcup98", "requests_per_minute.csv.gz"}, []column{{"period", moment(&at)}, {"count", value(&v)}}, func() { c.add(at, v) })
+	h, err := finished(c, "worldcup98/requests_per_minute.csv.gz", "World Cup 98", nil, err)
 	if err != nil {
 		return Hourly{}, err
 	}
-	err = table(dir, []string{"worldcup98", "matches_utc.csv"}, []string{"kickoff_utc", "team1", "team2"}, func(r []string) error {
-		at, err := time.Parse("2006-01-02 15:04", r[0])
-		if err != nil {
-			return err
-		}
+	var one, other string
+	err = table(dir, []string{"worldcup98", "matches_utc.csv"}, []column{{"kickoff_utc", moment(&at, "2006-01-02 15:04")}, {"team1", text(&one)}, {"team2", text(&other)}}, func() {
 		h.Events = append(h.Events, forecast.Event{
-			ID: r[1] + " – " + r[2], Start: at.Sub(h.Start).Hours(), Size: 1, Tags: []string{"team " + r[1], "team " + r[2]},
+			ID: one + " – " + other, Start: at.Sub(h.Start).Hours(), Size: 1, Tags: []string{"team " + one, "team " + other},
 		})
-		return nil
 	})
+	slices.SortStableFunc(h.Events, func(a, b forecast.Event) int { return cmp.Compare(a.Start, b.Start) })
 	return h, err
 }

@@ -2,7 +2,9 @@ package evaluate
 
 import (
 	"context"
-	"errors"
+	"fmt"
+	"math"
+	"strings"
 
 	"github.com/wedsync/scalability/internal/forecast/classic"
 	"github.com/wedsync/scalability/internal/forecast/panel"
@@ -12,7 +14,8 @@ import (
 // M4 is what the forecasts of the competition's hourly series came to.
 type M4 struct {
 	Series     int       `json:"series"`
-	Methods    []M4Row   `json:"methods"` // ours last
+	LeftOut    []string  `json:"leftOut,omitempty"` // series that cannot be judged, and why
+	Methods    []M4Row   `json:"methods"`           // ours last
 	MSIS       float64   `json:"msis"`
 	Coverage95 float64   `json:"coverage95"`
 	ByLead     []float64 `json:"byLead"` // MASE of ours by hour ahead
@@ -34,8 +37,9 @@ const seasonality = 24
 
 // JudgeM4 forecasts the hours after each series and scores them as the competition does.
 func JudgeM4(ctx context.Context, series []Series, progress func(int, int, string)) (M4, error) {
+	series, leftOut := judgeable(series)
 	if len(series) == 0 {
-		return M4{}, errors.New("evaluate: no M4 series")
+		return M4{}, fmt.Errorf("evaluate: m4-hourly has no series that can be judged: %s", strings.Join(leftOut[:min(3, len(leftOut))], "; "))
 	}
 	histories := make([][]float64, len(series))
 	horizon := 0
@@ -47,13 +51,13 @@ func JudgeM4(ctx context.Context, series []Series, progress func(int, int, strin
 	if err != nil {
 		return M4{}, err
 	}
-	out := M4{Series: len(series), ByLead: make([]float64, horizon)}
+	out := M4{Series: len(series), LeftOut: leftOut, ByLead: make([]float64, horizon)}
 	add := func(name string, method func(i int) []float64) {
 		row := M4Row{Method: name}
 		for i, s := range series {
-			f := method(i)[:len(s.Future)]
-			row.SMAPE += score.SMAPE(s.Future, f) / float64(len(series))
-			row.MASE += score.MASE(s.Future, f, score.Scale(s.Train, seasonality)) / float64(len(series))
+			came, f := s.came(), s.at(method(i))
+			row.SMAPE += score.SMAPE(came, f) / float64(len(series))
+			row.MASE += score.MASE(came, f, score.Scale(s.Train, seasonality)) / float64(len(series))
 		}
 		out.Methods = append(out.Methods, row)
 	}
@@ -80,13 +84,53 @@ func (m *M4) finish(series []Series, ours []panel.Forecast) {
 		r.OWA = score.OWA(r.SMAPE, r.MASE, byName["Naive2"].SMAPE, byName["Naive2"].MASE)
 		m.Methods = append(m.Methods, r)
 	}
-	n := float64(len(series))
+	n, judged := float64(len(series)), make([]float64, len(m.ByLead))
 	for i, s := range series {
-		scale, h := score.Scale(s.Train, seasonality), len(s.Future)
-		m.MSIS += score.MSIS(s.Future, ours[i].Lower[:h], ours[i].Upper[:h], 0.05, scale) / n
-		m.Coverage95 += 100 * score.Coverage(s.Future, ours[i].Lower[:h], ours[i].Upper[:h]) / n
+		scale, came := score.Scale(s.Train, seasonality), s.came()
+		m.MSIS += score.MSIS(came, s.at(ours[i].Lower), s.at(ours[i].Upper), 0.05, scale) / n
+		m.Coverage95 += 100 * score.Coverage(came, s.at(ours[i].Lower), s.at(ours[i].Upper)) / n
 		for lead, y := range s.Future {
-			m.ByLead[lead] += score.MASE([]float64{y}, ours[i].Point[lead:lead+1], scale) / n
+			if !math.IsNaN(y) {
+				m.ByLead[lead] += score.MASE([]float64{y}, ours[i].Point[lead:lead+1], scale)
+				judged[lead]++
+			}
 		}
 	}
+	for lead := range m.ByLead {
+		m.ByLead[lead] /= judged[lead]
+	}
+}
+
+// came is what came after a series, as far as it is known.
+func (s Series) came() []float64 { return s.at(s.Future) }
+
+// at are the values of the hours whose load is known.
+func (s Series) at(values []float64) []float64 {
+	out := make([]float64, 0, len(s.Future))
+	for lead, y := range s.Future {
+		if !math.IsNaN(y) {
+			out = append(out, values[lead])
+		}
+	}
+	return out
+}
+
+// judgeable parts the series that can be judged from those that cannot: errors are scaled
+// by the differences from day to day, of which a course without any has none.
+func judgeable(all []Series) (series []Series, leftOut []string) {
+	for _, s := range all {
+		switch scale := score.Scale(s.Train, seasonality); {
+		case len(s.Train) < panel.Shortest:
+			leftOut = append(leftOut, fmt.Sprintf("%s has %d hours to learn from, %d are needed", s.ID, len(s.Train), panel.Shortest))
+		case len(s.Future) > panel.MaxHorizon:
+			leftOut = append(leftOut, fmt.Sprintf("%s has %d hours to be judged on, at most %d are possible", s.ID, len(s.Future), panel.MaxHorizon))
+		case len(s.came()) == 0:
+			leftOut = append(leftOut, s.ID+" has no hour to be judged on")
+		case !(scale > 0):
+			leftOut = append(leftOut, s.ID+" is the same each day: errors have no scale")
+		default:
+			series = append(series, s)
+		}
+	}
+	return series, leftOut
 }

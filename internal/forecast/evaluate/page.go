@@ -32,6 +32,7 @@ type page struct {
 
 type goalRow struct {
 	Goal
+	Value          float64
 	Bound, Verdict string
 }
 
@@ -43,7 +44,7 @@ type loadTable struct {
 func (r Report) page() page {
 	p := page{Report: r, Mixes: r.Mixed(), Pictures: r.pictures(), Took: took(r.Took)}
 	for _, g := range r.Goals() {
-		p.Goals = append(p.Goals, goalRow{g, g.bound(), g.verdict()})
+		p.Goals = append(p.Goals, goalRow{g, float64(g.Is), g.bound(), g.verdict()})
 		if !g.Met() {
 			p.Missed++
 		}

@@ -32,7 +32,7 @@ func data(t testing.TB, needs ...string) string {
 // TestScorersGiveTheKnownFigures holds scorers and textbook methods against the figures
 // published for all 414 series, and those known for the 207 odd ones.
 func TestScorersGiveTheKnownFigures(t *testing.T) {
-	series, err := evaluate.ReadM4(data(t, "m4-hourly/hourly-train.csv.gz", "m4-hourly/hourly-test.csv.gz"))
+	series, _, err := evaluate.ReadM4(data(t, "m4-hourly/hourly-train.csv.gz", "m4-hourly/hourly-test.csv.gz"))
 	require.NoError(t, err)
 	want := map[int]map[string][3]string{
 		207: {
@@ -74,7 +74,7 @@ func TestScorersGiveTheKnownFigures(t *testing.T) {
 // TestWhatWasReachedIsKept guards the figures of the note, on a part of the data.
 func TestWhatWasReachedIsKept(t *testing.T) {
 	dir := data(t, "m4-hourly/hourly-train.csv.gz", "m4-hourly/hourly-test.csv.gz", "day-ahead/vic_elec.csv.gz", "day-ahead/i94_traffic.csv.gz")
-	series, err := evaluate.ReadM4(dir)
+	series, _, err := evaluate.ReadM4(dir)
 	require.NoError(t, err)
 	var some []evaluate.Series
 	for i := 0; i < len(series); i += 3 {

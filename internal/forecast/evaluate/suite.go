@@ -117,7 +117,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 }
 
 func (r *Report) m4(ctx context.Context, o Options) error {
-	series, err := ReadM4(o.Data)
+	series, lonely, err := ReadM4(o.Data)
 	if err != nil {
 		return err
 	}
@@ -129,6 +129,9 @@ func (r *Report) m4(ctx context.Context, o Options) error {
 		series = some
 	}
 	m4, err := JudgeM4(ctx, series, func(done, total int, step string) { o.Progress(done, total, "M4 Hourly: "+step) })
+	for _, id := range lonely {
+		m4.LeftOut = append(m4.LeftOut, id+" is in one of both files alone")
+	}
 	r.M4 = &m4
 	return err
 }
@@ -191,13 +194,17 @@ func (r *Report) weddings(o Options, loads ...Hourly) []job {
 				out = append(out, job{fmt.Sprintf("%s, weddings %s, seed %d", load.Name, mix, seed+1), func(ctx context.Context) error {
 					s := &r.Weddings[at]
 					h := Superpose(load, mix, s.Seed)
-					return s.Judged.play(ctx, h, max(0, len(h.Load)-365*day)/day*day, false)
+					return s.Judged.play(ctx, h, h.lastYear(), false)
 				}})
 			}
 		}
 	}
 	return out
 }
+
+// lastYear is the hour from which the weddings are judged: the last year, or the later half
+// of a load that is shorter than two.
+func (h Hourly) lastYear() int { return max(len(h.Load)-365*day, len(h.Load)/2) / day * day }
 
 // play makes the forecasts of a load, with the calendar and without where there is one.
 func (j *Judged) play(ctx context.Context, h Hourly, from int, far bool) error {

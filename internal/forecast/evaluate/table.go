@@ -24,9 +24,12 @@ func (r Report) Write(w io.Writer) error {
 	if goals := r.Goals(); len(goals) > 0 {
 		fmt.Fprintln(t, "figure\tis\tgoal\t\tbeside it\twhat")
 		for _, g := range goals {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", g.Name, digits(g.Is, 4), g.bound(), g.verdict(), g.Naive, g.What)
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", g.Name, digits(float64(g.Is), 4), g.bound(), g.verdict(), g.Naive, g.What)
 		}
 		fmt.Fprintln(t)
+	}
+	for _, note := range r.Notes() {
+		fmt.Fprintln(t, note)
 	}
 	if r.M4 != nil {
 		fmt.Fprintf(t, "M4 Hourly, %d series\tsMAPE\tMASE\tOWA\n", r.M4.Series)
@@ -59,7 +62,10 @@ func (g Goal) verdict() string {
 	if g.Met() {
 		return "met"
 	}
-	return fmt.Sprintf("missed by %.4g", math.Abs(g.Is-g.Want)-g.Within)
+	if math.IsNaN(float64(g.Is)) {
+		return "nothing to judge"
+	}
+	return fmt.Sprintf("missed by %.4g", math.Abs(float64(g.Is)-g.Want)-g.Within)
 }
 
 // Line is a group of forecasts of one load.

@@ -21,8 +21,8 @@ const (
 // MaxHorizon is the furthest lead, in hours: the week's lag must be known.
 const MaxHorizon = week
 
-// shortest is the least history that anything can be said on.
-const shortest = week + day
+// Shortest is the least history that anything can be said on, in hours.
+const Shortest = week + day
 
 // Options of a forecast.
 type Options struct {
@@ -50,8 +50,8 @@ func Make(ctx context.Context, series [][]float64, o Options) ([]Forecast, error
 	}
 	w := &work{ctx: ctx, horizon: o.Horizon, progress: o.Progress}
 	for i, y := range series {
-		if len(y) < shortest {
-			return nil, fmt.Errorf("panel: series %d has %d hours, %d are needed", i, len(y), shortest)
+		if len(y) < Shortest {
+			return nil, fmt.Errorf("panel: series %d has %d hours, %d are needed", i, len(y), Shortest)
 		}
 		w.add(y)
 	}
@@ -152,7 +152,7 @@ func (w *work) simple(name string, method func(y []float64) []float64) *member {
 	m := newMember(name, len(w.z))
 	for o := range origins {
 		for i := range w.z {
-			if y := w.known(i, o); len(y) >= shortest {
+			if y := w.known(i, o); len(y) >= Shortest {
 				m.at[o][i] = method(y)
 			}
 		}

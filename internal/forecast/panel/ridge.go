@@ -92,7 +92,7 @@ func (w *work) ridge(lead, fit int, groups lot, shared, own *member) error {
 	var all *linear.Normal
 	for i := range w.z {
 		y := w.known(i, fit)
-		if len(y) < shortest {
+		if len(y) < Shortest {
 			continue
 		}
 		weight := 1 / square(spread(y))

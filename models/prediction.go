@@ -49,9 +49,10 @@ type PredictionPoint struct {
 	P90       *float64         `json:"p90,omitempty"`
 	P95       *float64         `json:"p95,omitempty"`
 	P99       *float64         `json:"p99,omitempty"`
-	Quantiles []QuantileLoad   `json:"quantiles,omitempty"` // that were asked for, in their order
-	Replicas  int              `json:"replicas"`            // at the service's target utilisation
-	Method    PredictionMethod `json:"method"`              // by which this hour was forecast
+	Quantiles []QuantileLoad   `json:"quantiles,omitempty"`       // that were asked for, in their order
+	Replicas  int              `json:"replicas"`                  // at the service's target utilisation
+	Method    PredictionMethod `json:"method"`                    // by which this hour was forecast
+	Assumed   bool             `json:"intervalAssumed,omitempty"` // quantiles are what other loads did: too little was measured of this one
 }
 
 // Prediction is a forecast with how it was made.

@@ -106,7 +106,7 @@ func (t *crest) take(p50 float64, in hour, guested bool) {
 		t.method = method
 	}
 	t.guested = t.guested || guested
-	t.ranged = in.ranged
+	t.ranged = in.ranged && !in.guessed // decisions take measured errors alone
 	whole := in.expected()
 	at := func(q float64) float64 {
 		rps, ok := in.quantile(q)

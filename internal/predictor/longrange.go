@@ -52,7 +52,11 @@ func (p *Predictor) Days(ctx context.Context, service models.ServiceName, from, 
 		if pt.P50 > d.PeakP50 {
 			d.PeakAt, d.PeakP50, d.Method = pt.At, pt.P50, pt.Method
 		}
-		d.PeakP90, d.PeakP95 = math.Max(d.PeakP90, or(pt.P90, usualTail90*pt.P50)), math.Max(d.PeakP95, or(pt.P95, usualTail95*pt.P50))
+		p90, p95 := or(pt.P90, usualTail90*pt.P50), or(pt.P95, usualTail95*pt.P50)
+		if pt.Assumed { // of a day's highest hour less is unknown than of a single one
+			p90, p95 = usualTail90*pt.P50, usualTail95*pt.P50
+		}
+		d.PeakP90, d.PeakP95 = math.Max(d.PeakP90, p90), math.Max(d.PeakP95, p95)
 	}
 	for i := range days {
 		day, _ := time.Parse(time.DateOnly, days[i].Date)
@@ -73,7 +77,10 @@ func or(v *float64, other float64) float64 {
 	return *v
 }
 
-// Hours forecasts the hours of [from, until), as Days does.
+// lowest is the quantile that, with P95, bounds nine of ten.
+const lowest = 0.05
+
+// Hours forecasts the hours of [from, until), as Days does, with the 5th percentile.
 func (p *Predictor) Hours(ctx context.Context, service models.ServiceName, from, until time.Time) ([]models.PredictionPoint, error) {
 	now := p.opts.Now()
 	if !until.After(from) {
@@ -103,9 +110,9 @@ func (p *Predictor) Hours(ctx context.Context, service models.ServiceName, from,
 	out := make([]models.PredictionPoint, 0, last-first)
 	for h := first; h < last; h++ {
 		if h >= v.running && h <= near {
-			out = append(out, v.point(h, v.at(h), nil))
+			out = append(out, v.point(h, v.at(h), []float64{lowest}))
 		} else {
-			out = append(out, v.point(h, far.at(h), nil))
+			out = append(out, v.point(h, far.at(h), []float64{lowest}))
 		}
 	}
 	return out, nil
@@ -316,6 +323,9 @@ func (r *longRange) at(h int64) hour {
 	p99 := math.Max(up(1+(r.tail95-1)*normal99/normal95, normal99), p95)
 	low := func(high float64) float64 { return math.Max(0, 2*whole-high) }
 	out.loads = [levelCount]float64{low(p95), low(p95), low(p90), whole, p90, p95, (p95 + p99) / 2, p99}
+	if r.v.simple.logs == nil && !r.v.learned() {
+		out.guess(r.v.simple.levelOf)
+	}
 	return out
 }
 

@@ -140,6 +140,9 @@ func (v *view) predict(req models.PredictionRequest) models.Prediction {
 		out.Points = append(out.Points, v.point(h, in, req.Quantiles))
 	}
 	out.Method, out.Reason = v.methodWith(guested), v.reason(guested, filled)
+	if len(out.Points) > 0 && out.Points[0].Assumed {
+		out.Reason += "; how far off that may be is assumed until two weeks were measured"
+	}
 	if out.Method == models.MethodNone {
 		out.Points = []models.PredictionPoint{}
 	}
@@ -149,7 +152,7 @@ func (v *view) predict(req models.PredictionRequest) models.Prediction {
 func (v *view) point(h int64, in hour, quantiles []float64) models.PredictionPoint {
 	p := models.PredictionPoint{
 		At: timeOf(h), Base: in.base, Season: in.season, Holiday: in.holiday, Weddings: in.shares, P50: in.expected(),
-		P90: in.upper(0.90), P95: in.upper(0.95), P99: in.upper(0.99), Method: in.method,
+		P90: in.upper(0.90), P95: in.upper(0.95), P99: in.upper(0.99), Method: in.method, Assumed: in.guessed,
 	}
 	p.Replicas = replicas(v.service, p.P50)
 	for _, q := range quantiles {

@@ -100,14 +100,42 @@ func TestMissingHoursAreMissingNotZero(t *testing.T) {
 	assert.Empty(t, got.Points)
 }
 
-func TestQuantilesNeedSevenDaysOfResiduals(t *testing.T) {
-	w := newWorld()
-	w.load = since(13*days, noisy(0.2, platformDay))
-	for _, p := range w.predict(t, 24).Points {
-		assert.Nil(t, p.P90)
-		assert.Nil(t, p.P95)
-		assert.Nil(t, p.P99)
+// TestIntervalsAreWideUntilErrorsWereSeen: each point has one from the first hour on, it
+// holds what comes, and decisions do not look at it.
+func TestIntervalsAreWideUntilErrorsWereSeen(t *testing.T) {
+	for name, past := range map[string]time.Duration{"five hours": 5 * time.Hour, "three days": 3 * days, "thirteen days": 13 * days} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			w.load = since(past, noisy(0.2, platformDay))
+			got, inside := w.predict(t, 168), 0
+			assert.Contains(t, got.Reason, "is assumed until two weeks were measured")
+			for _, p := range got.Points {
+				assert.True(t, p.Assumed)
+				require.NotNil(t, p.P95)
+				assert.LessOrEqual(t, p.P50, *p.P90)
+				assert.LessOrEqual(t, *p.P90, *p.P95)
+				assert.LessOrEqual(t, *p.P95, *p.P99)
+				assert.Greater(t, *p.P95, 1.99*p.P50)
+				if noisy(0.2, platformDay)(p.At) <= *p.P95 {
+					inside++
+				}
+			}
+			assert.GreaterOrEqual(t, inside, 95*len(got.Points)/100)
+			f, err := w.predictor().Forecast(t.Context(), w.service, now, time.Minute)
+			require.NoError(t, err)
+			assert.False(t, f.Trusted)
+			assert.Zero(t, f.P70)
+			later, err := w.predictor().Days(t.Context(), w.service.Name, now, now.Add(20*days))
+			require.NoError(t, err)
+			for _, d := range later {
+				assert.Less(t, d.PeakP95, 1.5*d.PeakP50, "a day's highest hour keeps its usual tail")
+			}
+		})
 	}
+}
+
+func TestIntervalsComeFromFortyDaysOfErrors(t *testing.T) {
+	w := newWorld()
 	w.load = since(40*days, noisy(0.2, platformDay))
 	inside, points := 0, w.predict(t, 168).Points
 	for _, p := range points {

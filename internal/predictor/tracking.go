@@ -71,7 +71,7 @@ func (v *view) stored(now time.Time, holiday func(time.Time) bool) []models.Load
 			WeddingDay: days[h/24], HolidayDay: holiday != nil && holiday(timeOf(h)),
 		}
 		for q, to := range map[float64]**float64{0.025: &f.P025, 0.1: &f.P10, 0.5: &f.P50, 0.9: &f.P90, 0.95: &f.P95, 0.975: &f.P975} {
-			if rps, ok := in.quantile(q); ok {
+			if rps, ok := in.quantile(q); ok && !in.guessed {
 				*to = &rps
 			}
 		}

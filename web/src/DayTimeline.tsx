@@ -45,9 +45,28 @@ function summary({ hours, weddings }: Day): string {
   const guests = count.reduce((sum, w) => sum + w.guests, 0);
   const peak = hours.reduce<HourLoad | null>((best, h) => (best === null || h.p50 > best.p50 ? h : best), null);
   const load = peak
-    ? `the busiest hour is ${peak.at.slice(11, 16)} UTC with ${number(peak.p50)} req/s expected${peak.p95 == null ? "" : `, ${number(peak.p95)} in 19 of 20`}: ${peak.replicas} replicas; by ${METHODS[peak.method] ?? peak.method}.`
+    ? `the busiest hour is ${peak.at.slice(11, 16)} UTC with ${number(peak.p50)} req/s expected${peak.p95 == null ? "" : `, ${number(peak.p95)} in 19 of 20${peak.intervalAssumed ? " (assumed: too little was measured to know)" : ""}`}: ${peak.replicas} replicas; by ${METHODS[peak.method] ?? peak.method}.`
     : "nothing is predicted.";
   return `${count.length === 100 ? "100 or more" : count.length} weddings with ${number(guests)} guests; ${load}`;
+}
+
+interface Shown { seriesName: string; marker: string; value: [number, number | null]; axisValue: number }
+
+/** The 5th percentile of an hour, which with the 95th bounds nine of ten. */
+const low = (h: HourLoad): number | undefined => h.quantiles?.find((q) => q.quantile === 0.05)?.rps;
+
+/** What the pointer is on; the band as its ends, which the chart draws as a sum. */
+function tip(list: Shown[], hours: HourLoad[]): string {
+  const at = list[0]?.axisValue ?? 0;
+  const hour = hours.findLast((h) => Date.parse(h.at) <= at);
+  const rows = list
+    .filter((s) => s.seriesName !== "forecast, low" && s.value[1] != null)
+    .map((s) => {
+      const value = s.seriesName !== "forecast, nine of ten" || !hour ? number(s.value[1] ?? undefined)
+        : `${number(low(hour))} to ${number(hour.p95)}${hour.intervalAssumed ? ", assumed" : ""}`;
+      return `${s.marker} ${s.seriesName}: <b>${value}</b>`;
+    });
+  return [`${new Date(at).toISOString().slice(11, 16)} UTC`, ...rows].join("<br>");
 }
 
 function option({ hours, steps, weddings, claims, from, until }: Day & { from: number; until: number }): Option {
@@ -62,8 +81,8 @@ function option({ hours, steps, weddings, claims, from, until }: Day & { from: n
   });
   return {
     grid: [{ left: 58, right: 48, top: 40, height: 34 }, { left: 58, right: 48, top: 84, bottom: 26 }],
-    legend: { top: 0, textStyle: text },
-    tooltip: { trigger: "axis", valueFormatter: (v: unknown) => (typeof v === "number" ? Math.round(v).toLocaleString("en-GB") : "–") },
+    legend: { top: 0, type: "scroll", textStyle: text, data: ["ceremonies", "forecast, nine of ten", "forecast, expected", "measured", "floor", "replicas ready"] },
+    tooltip: { trigger: "axis", formatter: (list: Shown[]) => tip(list, hours) },
     xAxis: [
       { type: "time", gridIndex: 0, min: from, max: until, show: false },
       { type: "time", gridIndex: 1, min: from, max: until, ...axis() },
@@ -78,7 +97,8 @@ function option({ hours, steps, weddings, claims, from, until }: Day & { from: n
         name: "ceremonies", type: "scatter", xAxisIndex: 0, yAxisIndex: 0, color: colour("--accent"), animation: false,
         symbolSize: (v: number[]) => 6 + Math.sqrt(v[2] ?? 0) / 1.4, tooltip: { trigger: "item", formatter: (p: { name: string }) => p.name }, data: weddings.map(ceremony),
       },
-      line("forecast, 95 of 100", hour((h) => h.p95), { lineStyle: { width: 1, type: "dotted" }, areaStyle: { opacity: 0.1 }, color: colour("--accent") }),
+      line("forecast, low", hour(low), { stack: "band", lineStyle: { opacity: 0 }, color: colour("--accent"), tooltip: { show: false } }),
+      line("forecast, nine of ten", hour((h) => (h.p95 == null ? undefined : h.p95 - (low(h) ?? 0))), { stack: "band", lineStyle: { opacity: 0 }, areaStyle: { opacity: 0.16 }, color: colour("--accent"), tooltip: { show: false } }),
       line("forecast, expected", hour((h) => h.p50), { lineStyle: { width: 2 }, color: colour("--accent") }),
       line("measured", step((p) => p.rps), { lineStyle: { width: 1.5 }, color: colour("--load") }),
       line("floor", floorSteps(claims, from, until), { yAxisIndex: 2, step: "end", lineStyle: { width: 2, type: "dashed" }, color: colour("--warn") }),

@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { predictedDays } from "./api";
 import { shift, spanOf } from "./day";
+import { DayState } from "./DayState";
 import { DayTimeline } from "./DayTimeline";
 import { ForecastTrust } from "./ForecastTrust";
 import { HeatMap } from "./HeatMap";
@@ -38,7 +39,7 @@ export function WeddingsPage({ token, now }: { token: string; now: number }) {
         {isPending && <p className="empty">Loading …</p>}
         {error && <p className="refusal" role="alert">{error.message}</p>}
         {data?.length === 0 && <p className="empty">Nothing is predicted: there is neither history nor a calendar.</p>}
-        {data && data.length > 0 && <HeatMap days={data} chosen={date} onChoose={setDate} />}
+        {data && data.length > 0 && <div className="scroll"><HeatMap days={data} chosen={date} onChoose={setDate} /></div>}
       </section>
       <section className="panel wide" aria-label="One day">
         <h2>
@@ -50,6 +51,7 @@ export function WeddingsPage({ token, now }: { token: string; now: number }) {
           </span>
         </h2>
         <DayTimeline token={token} service={service} date={date} />
+        <DayState token={token} date={date} />
       </section>
       <Seasons token={token} service={service} />
       <ForecastTrust token={token} service={service} />

@@ -101,14 +101,16 @@ export interface DayLoad {
   method: string;
 }
 
-/** An hour as it is predicted; quantiles are absent where there is too little history. */
+/** An hour as it is predicted; quantiles are wide and assumed where there is too little history. */
 export interface HourLoad {
   at: string;
   p50: number;
   p90?: number;
   p95?: number;
+  quantiles?: { quantile: number; rps: number }[];
   replicas: number;
   method: string;
+  intervalAssumed?: boolean;
 }
 
 /** A step of what was measured and what there was. */
@@ -206,4 +208,16 @@ export interface Problem {
   status: number;
   detail?: string;
   errors?: { field: string; value?: string; rule: string }[];
+}
+
+/** A wedding day as it stands; regions may have days of their own. */
+export interface WeddingDay {
+  date: string;
+  region: string;
+  phase: string;
+  text: string;
+  checks: { name: string; verdict: string; text: string; remedy?: string }[] | null;
+  notes: { at: string; level?: string; text: string }[] | null;
+  windows: { from: string; until: string }[] | null;
+  report?: { text: string };
 }

@@ -89,24 +89,28 @@ type CatalogueEntry struct {
 // docs/adr/0006-scaling-constants.md.
 type ScalingPolicy struct {
 	Version                    string  `json:"version"`
-	TargetUtilisation          float64 `json:"targetUtilisation"`          // share of CapacityRPS to run at
-	DeadBandUp                 float64 `json:"deadBandUp"`                 // relative change ignored upwards
-	DeadBandDown               float64 `json:"deadBandDown"`               // relative change ignored downwards
-	UpFactor                   float64 `json:"upFactor"`                   // at most this factor per decision when calm
-	UpStep                     int     `json:"upStep"`                     // … or this many replicas, the larger
-	HoldAfterUpSeconds         int     `json:"holdAfterUpSeconds"`         // no scale-in this long after a scale-up
-	DownStabilisationSeconds   int     `json:"downStabilisationSeconds"`   // scale-in follows the maximum over this window
-	DownStepShare              float64 `json:"downStepShare"`              // at most this share per scale-in
-	DownPeriodSeconds          int     `json:"downPeriodSeconds"`          // at most one scale-in per period
-	PanicSeconds               int     `json:"panicSeconds"`               // panic lasts this long after the last trigger
-	PanicUtilisation           float64 `json:"panicUtilisation"`           // avg6 above this share of ready capacity is a spike
-	ReadyDeadlineSeconds       int     `json:"readyDeadlineSeconds"`       // hard limit for a wave to become ready
-	SoakSeconds                int     `json:"soakSeconds"`                // wait between ready and the first measurement
-	MeasurementIntervalSeconds int     `json:"measurementIntervalSeconds"` // length of one measurement
-	Measurements               int     `json:"measurements"`               // how many measurements make a verdict
-	MinimumRequests            int64   `json:"minimumRequests"`            // on the new replicas, below it a verdict is inconclusive
-	OperationDeadlineSeconds   int     `json:"operationDeadlineSeconds"`   // a whole scale-up or scale-in ends by then
+	TargetUtilisation          float64 `json:"targetUtilisation"`            // share of CapacityRPS to run at
+	DeadBandUp                 float64 `json:"deadBandUp"`                   // relative change ignored upwards
+	DeadBandDown               float64 `json:"deadBandDown"`                 // relative change ignored downwards
+	UpFactor                   float64 `json:"upFactor"`                     // at most this factor per decision when calm
+	UpStep                     int     `json:"upStep"`                       // … or this many replicas, the larger
+	HoldAfterUpSeconds         int     `json:"holdAfterUpSeconds"`           // no scale-in this long after a scale-up
+	DownStabilisationSeconds   int     `json:"downStabilisationSeconds"`     // scale-in follows the maximum over this window
+	DownStepShare              float64 `json:"downStepShare"`                // at most this share per scale-in
+	DownPeriodSeconds          int     `json:"downPeriodSeconds"`            // at most one scale-in per period
+	PanicSeconds               int     `json:"panicSeconds"`                 // panic lasts this long after the last trigger
+	PanicUtilisation           float64 `json:"panicUtilisation"`             // avg6 above this share of ready capacity is a spike
+	SuspectHoldSeconds         int     `json:"suspectHoldSeconds,omitempty"` // a fall that looks like an outage holds the need of so long before; 0: DefaultSuspectHoldSeconds
+	ReadyDeadlineSeconds       int     `json:"readyDeadlineSeconds"`         // hard limit for a wave to become ready
+	SoakSeconds                int     `json:"soakSeconds"`                  // wait between ready and the first measurement
+	MeasurementIntervalSeconds int     `json:"measurementIntervalSeconds"`   // length of one measurement
+	Measurements               int     `json:"measurements"`                 // how many measurements make a verdict
+	MinimumRequests            int64   `json:"minimumRequests"`              // on the new replicas, below it a verdict is inconclusive
+	OperationDeadlineSeconds   int     `json:"operationDeadlineSeconds"`     // a whole scale-up or scale-in ends by then
 }
+
+// DefaultSuspectHoldSeconds is for policies that do not say it.
+const DefaultSuspectHoldSeconds = 900
 
 // DefaultScalingPolicy gives the constants for a tier.
 func DefaultScalingPolicy(t Tier) ScalingPolicy {
@@ -160,6 +164,7 @@ func (s Service) Validate() error {
 		{"policy.downPeriodSeconds", float64(s.Policy.DownPeriodSeconds), 1, 86400},
 		{"policy.panicSeconds", float64(s.Policy.PanicSeconds), 1, 3600},
 		{"policy.panicUtilisation", s.Policy.PanicUtilisation, s.Policy.TargetUtilisation, 2},
+		{"policy.suspectHoldSeconds", float64(s.Policy.SuspectHoldSeconds), 0, 900},
 		{"policy.readyDeadlineSeconds", float64(s.Policy.ReadyDeadlineSeconds), 1, 3600},
 		{"policy.soakSeconds", float64(s.Policy.SoakSeconds), 0, 3600},
 		{"policy.measurementIntervalSeconds", float64(s.Policy.MeasurementIntervalSeconds), 1, 600},

@@ -58,6 +58,7 @@ func TestServicesAreRefused(t *testing.T) {
 		"no period":                         {func(s *models.Service) { s.Policy.DownPeriodSeconds = 0 }, "policy.downPeriodSeconds", "must be from 1 to 86400"},
 		"no panic":                          {func(s *models.Service) { s.Policy.PanicSeconds = 0 }, "policy.panicSeconds", "must be from 1 to 3600"},
 		"panic below the target":            {func(s *models.Service) { s.Policy.PanicUtilisation = 0.6 }, "policy.panicUtilisation", "must be from 0.65 to 2"},
+		"a need beyond the memory":          {func(s *models.Service) { s.Policy.SuspectHoldSeconds = 901 }, "policy.suspectHoldSeconds", "must be from 0 to 900"},
 		"no time to become ready":           {func(s *models.Service) { s.Policy.ReadyDeadlineSeconds = 0 }, "policy.readyDeadlineSeconds", "must be from 1 to 3600"},
 		"a negative soak":                   {func(s *models.Service) { s.Policy.SoakSeconds = -1 }, "policy.soakSeconds", "must be from 0 to 3600"},
 		"no interval":                       {func(s *models.Service) { s.Policy.MeasurementIntervalSeconds = 0 }, "policy.measurementIntervalSeconds", "must be from 1 to 600"},

@@ -132,6 +132,7 @@ func twin(ctx context.Context, file devstack.DevFile, name models.ServiceName, s
 	svc.StartupP50Seconds, svc.StartupP95Seconds, svc.ConnectionsPerReplica, svc.CostPerReplicaHour, svc.Zones = 90/speed, 150/speed, 1, 0.12, 1
 	p := models.DefaultScalingPolicy(models.TierStandard)
 	p.HoldAfterUpSeconds, p.DownStabilisationSeconds, p.DownPeriodSeconds, p.PanicSeconds = seconds(600), seconds(300), 1, 1
+	p.SuspectHoldSeconds = seconds(900)
 	p.DownStepShare = 0.25 // a verified step takes seconds of the clock, which are minutes of this day
 	p.ReadyDeadlineSeconds, p.SoakSeconds, p.MeasurementIntervalSeconds, p.Measurements, p.MinimumRequests, p.OperationDeadlineSeconds = 20, 0, 1, 1, 20, 60
 	svc.Policy = p

@@ -14,6 +14,10 @@ func (c canon) service(s *models.Service) canon {
 	c = c.ints(p.UpStep, p.HoldAfterUpSeconds, p.DownStabilisationSeconds, p.DownPeriodSeconds, p.PanicSeconds, p.ReadyDeadlineSeconds,
 		p.SoakSeconds, p.MeasurementIntervalSeconds, p.Measurements, p.OperationDeadlineSeconds)
 	c = c.whole(p.MinimumRequests)
+	if p.SuspectHoldSeconds != 0 { // records from before there was such a constant keep their bytes
+		c = c.str("suspectHoldSeconds")
+		c = c.ints(p.SuspectHoldSeconds)
+	}
 	c = c.whole(s.Revision)
 	c = c.time(s.CreatedAt)
 	c = c.time(s.UpdatedAt)

@@ -222,7 +222,7 @@ func (d *decision) combine() {
 	}
 	d.next.Ring = remember(d.in.State.Ring, Recommendation{d.in.Now, max(d.raw.n, d.unseen())}, ringSpan, d.cur())
 	if d.quality.suspect { // with what is remembered now, so that the next look asks for no more
-		d.next.SuspectNeed = max(d.next.SuspectNeed, largest(d.next.Demand, d.in.Now.Add(-suspectHold)))
+		d.next.SuspectNeed = max(d.next.SuspectNeed, largest(d.next.Demand, d.in.Now.Add(-d.suspectHold())))
 	}
 	if before := d.next.SuspectNeed; d.quality.suspect && before > d.raw.n {
 		why := d.line().n(before).s(" were needed before load fell while the service looked ill: an outage is no lull").text()

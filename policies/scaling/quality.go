@@ -19,8 +19,7 @@ const (
 	suspectErrors   = 0.02 // … with errors above this looks like an outage,
 	suspectReady    = 0.9  // … or with less than this share of the replicas ready that should be,
 	suspectDeploy   = 5 * time.Minute
-	suspectServices = 3 // … or so many services fall together
-	suspectHold     = 15 * time.Minute
+	suspectServices = 3           // … or so many services fall together
 	suspectAnew     = time.Minute // after which a fall is another one
 
 	blindAlert = 90 * time.Second // without any signal: people have to know,
@@ -93,7 +92,7 @@ func (d *decision) judgeSignals() {
 func (d *decision) judgeFall() {
 	q, now := &d.quality, d.in.Now
 	before := d.in.State.SuspectAt
-	going := before != nil && now.Sub(*before) < suspectHold
+	going := before != nil && now.Sub(*before) < d.suspectHold()
 	failing := q.errors.quality == models.QualityOK && q.errors.Avg60 != nil && *q.errors.Avg60 > suspectErrors
 	falling := d.looksLikeOutage()
 	switch {
@@ -105,8 +104,16 @@ func (d *decision) judgeFall() {
 	}
 	q.suspect = true
 	if falling && (!going || now.Sub(*before) > suspectAnew) {
-		d.next.SuspectNeed = max(d.next.SuspectNeed, largest(d.in.State.Demand, now.Add(-suspectHold)))
+		d.next.SuspectNeed = max(d.next.SuspectNeed, largest(d.in.State.Demand, now.Add(-d.suspectHold())))
 	}
+}
+
+// suspectHold is how long such a fall stays suspect, and how far back the need is looked for.
+func (d *decision) suspectHold() time.Duration {
+	if s := d.policy.SuspectHoldSeconds; s > 0 {
+		return seconds(s)
+	}
+	return seconds(models.DefaultSuspectHoldSeconds)
 }
 
 // judge rates one signal:

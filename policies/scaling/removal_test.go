@@ -73,7 +73,25 @@ func TestScaleInIsHeldBack(t *testing.T) {
 		"not by errors at steady load":              {in: with(serving(20, 400), change(models.MetricErrorRate, func(s *models.Signal) { s.Avg60 = val(0.05) })), want: 18, class: models.ClassSteady},
 		"for 15 min after such a fall":              {in: with(serving(20, 400), needed(6), func(in *scaling.Inputs) { in.State.SuspectAt = ago(14 * time.Minute) }), want: 20, class: models.ClassHold, rule: "signal_quality"},
 		"not longer":                                {in: with(serving(20, 400), func(in *scaling.Inputs) { in.State.SuspectAt = ago(15 * time.Minute) }), want: 18, class: models.ClassSteady},
+		"and not longer than the policy says": {in: with(serving(20, 400), func(in *scaling.Inputs) {
+			in.Observation.Service.Policy.SuspectHoldSeconds, in.State.SuspectAt = 60, ago(time.Minute)
+		}), want: 18, class: models.ClassSteady},
+		"but as long": {in: with(serving(20, 400), needed(6), func(in *scaling.Inputs) {
+			in.Observation.Service.Policy.SuspectHoldSeconds, in.State.SuspectAt = 60, ago(59*time.Second)
+		}), want: 20, class: models.ClassHold, rule: "signal_quality"},
 	})
+}
+
+func TestNoNeedFromBeforeWhatThePolicyRemembersStandsAfterAFall(t *testing.T) {
+	in := with(serving(10, 200), change(models.MetricThroughput, fell), change(models.MetricErrorRate, func(s *models.Signal) { s.Avg60 = val(0.3) }))
+	in.State.Demand = []scaling.Recommendation{{At: now.Add(-10 * time.Minute), N: 30}, {At: now.Add(-5 * time.Second), N: 12}}
+	before := func(seconds int) int {
+		in.Observation.Service.Policy.SuspectHoldSeconds = seconds
+		_, next := scaling.Decide(in)
+		return next.SuspectNeed
+	}
+	assert.Equal(t, 30, before(0), "a quarter of an hour, where nothing is said")
+	assert.Equal(t, 12, before(8))
 }
 
 func TestAfterAFallThatLooksLikeAnOutageTheNeedOfBeforeStands(t *testing.T) {

@@ -240,6 +240,11 @@ func (p *platform) CreateCalendarFeed(ctx context.Context, f models.CalendarFeed
 	return f, p.enter(ctx, "CreateCalendarFeed")
 }
 
+func (p *platform) UpdateCalendarFeed(ctx context.Context, f models.CalendarFeed) (models.CalendarFeed, error) {
+	p.last = f
+	return f, p.enter(ctx, "UpdateCalendarFeed")
+}
+
 func (p *platform) DeleteCalendarFeed(ctx context.Context, id string) error {
 	return p.enter(ctx, "DeleteCalendarFeed")
 }

@@ -136,6 +136,8 @@ type CalendarImporter interface {
 type CalendarFeeds interface {
 	CalendarFeeds(ctx context.Context) ([]models.CalendarFeed, error)
 	CreateCalendarFeed(ctx context.Context, f models.CalendarFeed) (models.CalendarFeed, error)
+	// UpdateCalendarFeed changes all of a feed but its source; it returns the stored row.
+	UpdateCalendarFeed(ctx context.Context, f models.CalendarFeed) (models.CalendarFeed, error)
 	DeleteCalendarFeed(ctx context.Context, id string) error
 	CalendarReadAt(ctx context.Context) (time.Time, error)
 	CountWeddings(ctx context.Context, at time.Time) (map[models.WeddingStatus]int, error)

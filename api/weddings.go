@@ -34,6 +34,7 @@ func calendarRoutes() []route {
 		guarded(http.MethodGet, "/calendar", read),
 		guarded(http.MethodGet, "/calendar/feeds", manage),
 		guarded(http.MethodPost, "/calendar/feeds", manage),
+		guarded(http.MethodPut, "/calendar/feeds/:id", manage),
 		guarded(http.MethodDelete, "/calendar/feeds/:id", manage),
 	}
 }
@@ -225,23 +226,39 @@ func (s *server) ListCalendarFeeds(c *gin.Context) {
 
 // CreateCalendarFeed adds a feed; the worker reads it within a minute.
 func (s *server) CreateCalendarFeed(c *gin.Context) {
-	in, err := decode[gen.CalendarFeedInput](c)
+	f, err := s.feedIn(c)
 	if err != nil {
 		s.fail(c, err)
 		return
 	}
-	now := s.now()
-	f := models.CalendarFeed{
-		ID: newID(), URL: in.Url, Format: models.CalendarFormat(in.Format), Source: in.Source, Region: valueOr(in.Region, ""),
-		TimeZone: valueOr(in.TimeZone, ""), EverySeconds: valueOr(in.EverySeconds, 900), Enabled: valueOr(in.Enabled, true),
-		CreatedAt: now, CreatedBy: callOf(c).identity.Subject, UpdatedAt: now,
-	}
-	if err := f.Check(time.LoadLocation); err != nil {
+	f.ID, f.CreatedAt, f.CreatedBy = newID(), f.UpdatedAt, callOf(c).identity.Subject
+	stored, err := s.Feeds.CreateCalendarFeed(c.Request.Context(), f)
+	s.reply(c, http.StatusCreated, stored, err)
+}
+
+// PutCalendarFeed changes a feed, or switches it off and on.
+func (s *server) PutCalendarFeed(c *gin.Context, id gen.IDPath) {
+	f, err := s.feedIn(c)
+	if err != nil {
 		s.fail(c, err)
 		return
 	}
-	stored, err := s.Feeds.CreateCalendarFeed(c.Request.Context(), f)
-	s.reply(c, http.StatusCreated, stored, err)
+	f.ID = id
+	stored, err := s.Feeds.UpdateCalendarFeed(c.Request.Context(), f)
+	s.reply(c, http.StatusOK, stored, err)
+}
+
+// feedIn reads a feed and holds it to its rules.
+func (s *server) feedIn(c *gin.Context) (models.CalendarFeed, error) {
+	in, err := decode[gen.CalendarFeedInput](c)
+	if err != nil {
+		return models.CalendarFeed{}, err
+	}
+	f := models.CalendarFeed{
+		URL: in.Url, Format: models.CalendarFormat(in.Format), Source: in.Source, Region: valueOr(in.Region, ""),
+		TimeZone: valueOr(in.TimeZone, ""), EverySeconds: valueOr(in.EverySeconds, 900), Enabled: valueOr(in.Enabled, true), UpdatedAt: s.now(),
+	}
+	return f, f.Check(time.LoadLocation)
 }
 
 // DeleteCalendarFeed removes a feed; its weddings stay.

@@ -23,6 +23,7 @@ func calendarSamples() map[string]sample {
 		"GET /calendar":                {"/calendar", "", 200, "CalendarReadAt"},
 		"GET /calendar/feeds":          {"/calendar/feeds", "", 200, "CalendarFeeds"},
 		"POST /calendar/feeds":         {"/calendar/feeds", `{"url":"https://x.example/a.ics","format":"ics","source":"crm"}`, 201, "CreateCalendarFeed"},
+		"PUT /calendar/feeds/:id":      {"/calendar/feeds/f1", `{"url":"https://x.example/a.ics","format":"ics","source":"crm","enabled":false}`, 200, "UpdateCalendarFeed"},
 		"DELETE /calendar/feeds/:id":   {"/calendar/feeds/f1", "", 204, "DeleteCalendarFeed"},
 	}
 }
@@ -159,5 +160,12 @@ func TestFeedsAreHeldToTheirRules(t *testing.T) {
 		"every second":      `{"url":"https://x.example/","format":"ics","source":"crm","everySeconds":1}`,
 	} {
 		assert.Equal(t, 400, post(body), name)
+		assert.Equal(t, 400, send(t, h, request{method: "PUT", path: base + "/calendar/feeds/f1", body: body, as: "admin"}).Code, name)
 	}
+	changed := send(t, h, request{method: "PUT", path: base + "/calendar/feeds/f1", body: `{"url":"https://x.example/b.ics","format":"ics","source":"crm","enabled":false}`, as: "admin"})
+	require.Equal(t, 200, changed.Code, changed.Body.String())
+	f, ok = p.last.(models.CalendarFeed)
+	require.True(t, ok)
+	assert.Equal(t, "f1", f.ID)
+	assert.False(t, f.Enabled)
 }

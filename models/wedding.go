@@ -75,6 +75,9 @@ type Wedding struct {
 	UpdatedAt     time.Time     `json:"updatedAt"`
 }
 
+// UsualWedding is how long one is taken to last where nobody says.
+const UsualWedding = 8 * time.Hour
+
 // TableName is the SQL table.
 func (Wedding) TableName() string { return "weddings" }
 

@@ -1925,6 +1925,9 @@ type RejectPolicyJSONRequestBody = ApprovalRequest
 // CreateCalendarFeedJSONRequestBody defines body for CreateCalendarFeed for application/json ContentType.
 type CreateCalendarFeedJSONRequestBody = CalendarFeedInput
 
+// PutCalendarFeedJSONRequestBody defines body for PutCalendarFeed for application/json ContentType.
+type PutCalendarFeedJSONRequestBody = CalendarFeedInput
+
 // PreviewDecisionJSONRequestBody defines body for PreviewDecision for application/json ContentType.
 type PreviewDecisionJSONRequestBody = PreviewQuery
 
@@ -2080,6 +2083,9 @@ type ServerInterface interface {
 	// DeleteCalendarFeed Read a feed no more
 	// (DELETE /api/scalability/calendar/feeds/{id})
 	DeleteCalendarFeed(c *gin.Context, id IDPath)
+	// PutCalendarFeed Change a feed, or switch it off and on
+	// (PUT /api/scalability/calendar/feeds/{id})
+	PutCalendarFeed(c *gin.Context, id IDPath)
 	// ListDecisions Decisions, newest first
 	// (GET /api/scalability/decisions)
 	ListDecisions(c *gin.Context, params ListDecisionsParams)
@@ -2637,6 +2643,31 @@ func (siw *ServerInterfaceWrapper) DeleteCalendarFeed(c *gin.Context) {
 	}
 
 	siw.Handler.DeleteCalendarFeed(c, id)
+}
+
+// PutCalendarFeed operation middleware
+func (siw *ServerInterfaceWrapper) PutCalendarFeed(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id IDPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", c.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PutCalendarFeed(c, id)
 }
 
 // ListDecisions operation middleware
@@ -4693,6 +4724,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/api/scalability/calendar/feeds", wrapper.ListCalendarFeeds)
 	router.POST(options.BaseURL+"/api/scalability/calendar/feeds", wrapper.CreateCalendarFeed)
 	router.DELETE(options.BaseURL+"/api/scalability/calendar/feeds/:id", wrapper.DeleteCalendarFeed)
+	router.PUT(options.BaseURL+"/api/scalability/calendar/feeds/:id", wrapper.PutCalendarFeed)
 	router.POST(options.BaseURL+"/api/scalability/weddings/:id/priority", wrapper.PrioritiseWedding)
 	router.POST(options.BaseURL+"/api/scalability/weddings/:id/extend", wrapper.ExtendOwnWedding)
 	router.POST(options.BaseURL+"/api/scalability/weddings/:id/raise-floor", wrapper.RaiseOwnFloor)

@@ -15,9 +15,9 @@ import (
 func forecastCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "forecast",
-		Short: "Give the forecasts a past, and see how good they are",
+		Short: "See what is forecast and how good forecasts are, and give them a past",
 	}
-	cmd.AddCommand(evaluateCommand(), backfillCommand())
+	cmd.AddCommand(forecastShowCommand(), forecastAccuracyCommand(), evaluateCommand(), backfillCommand())
 	return cmd
 }
 

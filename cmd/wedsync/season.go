@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -27,9 +28,10 @@ gates prove that it can be met, and each week's floors are reserved.`,
   wedsync season plan northern-summer-2027
   wedsync season approve northern-summer-2027 --reason "as we discussed on Monday"
   wedsync season status northern-summer-2027
+  wedsync season amend northern-summer-2027 --service api --week 2027-06-12 --peak 60 --reason "two fairs"
   wedsync season skip-gate northern-summer-2027 load_test --reason "shown by the test of May"`,
 	}
-	cmd.AddCommand(seasonPlanCommand(), seasonStatusCommand(),
+	cmd.AddCommand(seasonPlanCommand(), seasonStatusCommand(), seasonAmendCommand(),
 		seasonAnswerCommand("approve", "Agree to the plan that waits", cobra.ExactArgs(1)),
 		seasonAnswerCommand("reject", "Say no to the plan that waits", cobra.ExactArgs(1)),
 		seasonAnswerCommand("skip-gate", "Leave a gate out: quota, load_test, game_day, freeze or rehearsal", cobra.ExactArgs(2)),
@@ -37,22 +39,33 @@ gates prove that it can be met, and each week's floors are reserved.`,
 	return cmd
 }
 
-// ask sends one request about a season.
+// ask sends one request that is answered with 200 or 202.
 func (p *platformCall) ask(cmd *cobra.Command, method, path string, in, out any) error {
+	return p.askFor(cmd, question{method, path, in, out}, http.StatusOK, http.StatusAccepted)
+}
+
+// question is one request of the API: in is its body unless nil, out takes the answer.
+type question struct {
+	method, path string
+	in, out      any
+}
+
+// askFor sends one request, and reads the answer where its status is one of good.
+func (p *platformCall) askFor(cmd *cobra.Command, q question, good ...int) error {
 	var body io.Reader
-	if in != nil {
-		raw, err := json.Marshal(in)
+	if q.in != nil {
+		raw, err := json.Marshal(q.in)
 		if err != nil {
 			return err
 		}
 		body = bytes.NewReader(raw)
 	}
-	req, err := http.NewRequestWithContext(cmd.Context(), method, path, body)
+	req, err := http.NewRequestWithContext(cmd.Context(), q.method, q.path, body)
 	if err != nil {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	return p.do(cmd.Context(), req, out, http.StatusOK, http.StatusAccepted)
+	return p.do(cmd.Context(), req, q.out, good...)
 }
 
 func seasonPath(id string) string { return "/seasons/" + url.PathEscape(id) }
@@ -60,32 +73,61 @@ func seasonPath(id string) string { return "/seasons/" + url.PathEscape(id) }
 func seasonPlanCommand() *cobra.Command {
 	var p platformCall
 	var start gen.SeasonStart
+	var o amendment
+	var name string
+	var version int
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "plan ID",
 		Short: "Show the capacity plan of a season, or with --from and --until begin its preparation",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if start.From != "" || start.Until != "" {
-				start.Id = args[0]
-				var run models.WorkflowRun
-				if err := p.ask(cmd, http.MethodPost, "/seasons", start, &run); err != nil {
-					return err
-				}
-				fmt.Fprintf(cmd.OutOrStdout(), "%s runs; its plan follows within a minute: wedsync season plan %s\n", run.WorkflowID, args[0])
-				return nil
+				start.Id, start.Name, start.Bounds = args[0], orAbsent(name), o.givenBounds(cmd)
+				return p.begin(cmd, start)
+			}
+			path := seasonPath(args[0]) + "/plan"
+			if cmd.Flags().Changed("version") {
+				path += "?version=" + strconv.Itoa(version)
 			}
 			var plan models.SeasonPlan
-			if err := p.ask(cmd, http.MethodGet, seasonPath(args[0])+"/plan", nil, &plan); err != nil {
+			if err := p.ask(cmd, http.MethodGet, path, nil, &plan); err != nil {
 				return err
+			}
+			if asJSON {
+				return printJSON(cmd.OutOrStdout(), plan)
 			}
 			return showPlan(cmd.OutOrStdout(), plan)
 		},
 	}
 	p.flags(cmd)
-	cmd.Flags().StringVar(&start.From, "from", "", "first day, as 2027-03-20")
-	cmd.Flags().StringVar(&start.Until, "until", "", "last day, as 2027-10-31")
-	cmd.Flags().StringVar(&start.TimeZone, "zone", "UTC", "zone of its days")
+	f := cmd.Flags()
+	f.StringVar(&start.From, "from", "", "first day, as 2027-03-20")
+	f.StringVar(&start.Until, "until", "", "last day, as 2027-10-31")
+	f.StringVar(&start.TimeZone, "zone", "UTC", "zone of its days")
+	f.StringVar(&name, "name", "", "for people (default: the ID)")
+	f.IntVar(&version, "version", 0, "of the plan that is shown (default: the one that waits, else the one in effect)")
+	f.BoolVar(&asJSON, "json", false, "print the plan as JSON")
+	o.bounds(cmd)
 	return cmd
+}
+
+// begin starts a preparation.
+func (p *platformCall) begin(cmd *cobra.Command, start gen.SeasonStart) error {
+	for flag, value := range map[string]string{"--from": start.From, "--until": start.Until} {
+		if value == "" {
+			return models.Invalid(flag, "", "is required to begin a preparation")
+		}
+	}
+	var run models.WorkflowRun
+	if err := p.ask(cmd, http.MethodPost, "/seasons", start, &run); err != nil {
+		return err
+	}
+	if run.AlreadyRunning {
+		return fmt.Errorf("%s is prepared already, and goes on with its own days: see wedsync season status %s", start.Id, start.Id)
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "%s runs; its plan follows within a minute: wedsync season plan %s\n", run.WorkflowID, start.Id)
+	return nil
 }
 
 func showPlan(out io.Writer, p models.SeasonPlan) error {
@@ -109,6 +151,7 @@ func showPlan(out io.Writer, p models.SeasonPlan) error {
 
 func seasonStatusCommand() *cobra.Command {
 	var p platformCall
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "status [ID]",
 		Short: "Show how the preparation of a season stands, or list the seasons",
@@ -119,11 +162,17 @@ func seasonStatusCommand() *cobra.Command {
 				if err := p.ask(cmd, http.MethodGet, seasonPath(args[0]), nil, &s); err != nil {
 					return err
 				}
+				if asJSON {
+					return printJSON(cmd.OutOrStdout(), s)
+				}
 				return showSeason(cmd.OutOrStdout(), s)
 			}
 			var list gen.SeasonList
 			if err := p.ask(cmd, http.MethodGet, "/seasons", nil, &list); err != nil {
 				return err
+			}
+			if asJSON {
+				return printJSON(cmd.OutOrStdout(), list.Items)
 			}
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
 			fmt.Fprintln(w, "SEASON\tPHASE\tOUTCOME\tSENTENCE")
@@ -134,6 +183,7 @@ func seasonStatusCommand() *cobra.Command {
 		},
 	}
 	p.flags(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
 

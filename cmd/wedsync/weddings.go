@@ -26,13 +26,14 @@ import (
 func weddingsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "weddings",
-		Short: "Take weddings from files and calendars, list them, make some up",
+		Short: "Take weddings from files and calendars, list, book, change and cancel them, make some up",
 		Example: `  wedsync weddings import season.csv --source crm-uk --dry-run
   wedsync weddings import https://booking.example/weddings.ics --source crm-uk
   wedsync weddings list --from 2027-06-01 --until 2027-07-01 --region london
   wedsync weddings generate --count 3000 --from 2027-03-20 --until 2027-10-31 --format ics`,
 	}
-	cmd.AddCommand(weddingsImportCommand(), weddingsListCommand(), weddingsGenerateCommand(), weddingsAnonymiseCommand())
+	cmd.AddCommand(weddingsImportCommand(), feedsCommand(), weddingsListCommand(), weddingsShowCommand(),
+		weddingsBookCommand(), weddingsChangeCommand(), weddingsCancelCommand(), weddingsGenerateCommand(), weddingsAnonymiseCommand())
 	return cmd
 }
 
@@ -84,6 +85,9 @@ func (p *platformCall) do(ctx context.Context, req *http.Request, out any, good 
 		return err
 	}
 	for _, code := range good {
+		if res.StatusCode == code && out == nil {
+			return nil
+		}
 		if res.StatusCode == code {
 			return json.Unmarshal(body, out)
 		}
@@ -238,9 +242,15 @@ func weddingsListCommand() *cobra.Command {
 				}
 				q.Set(name, value)
 			}
-			found, err := p.weddings(cmd.Context(), q, limit)
+			if limit < 1 {
+				return models.Invalid("--limit", limit, "must be at least 1")
+			}
+			found, more, err := p.weddings(cmd.Context(), q, limit)
 			if err != nil {
 				return err
+			}
+			if more {
+				fmt.Fprintf(cmd.ErrOrStderr(), "there are more than these %d: give a larger --limit\n", limit)
 			}
 			return printWeddings(cmd.OutOrStdout(), found, asJSON)
 		},
@@ -258,26 +268,25 @@ func weddingsListCommand() *cobra.Command {
 	return cmd
 }
 
-// weddings reads pages until there are enough.
-func (p *platformCall) weddings(ctx context.Context, q url.Values, limit int) ([]models.Wedding, error) {
-	var all []models.Wedding
+// weddings reads pages until there are enough, and says whether there are more.
+func (p *platformCall) weddings(ctx context.Context, q url.Values, limit int) (all []models.Wedding, more bool, err error) {
 	for len(all) < limit {
 		q.Set("limit", strconv.Itoa(min(limit-len(all), 100)))
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "/weddings?"+q.Encode(), nil)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		var page gen.WeddingPage
 		if err := p.do(ctx, req, &page, http.StatusOK); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		all = append(all, page.Items...)
-		if page.NextCursor == nil {
+		if more = page.NextCursor != nil; !more {
 			break
 		}
 		q.Set("cursor", *page.NextCursor)
 	}
-	return all, nil
+	return all, more, nil
 }
 
 func printWeddings(out io.Writer, found []models.Wedding, asJSON bool) error {

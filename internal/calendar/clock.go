@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/wedsync/scalability/models"
 )
 
 // moment is a time as it was understood.
@@ -68,7 +70,7 @@ func offsetAt(t time.Time, loc *time.Location) time.Duration {
 // night, or nothing.
 func endOf(s string, start time.Time, loc *time.Location) (moment, bool) {
 	if s == "" {
-		return moment{at: start.Add(usualLength), note: "no end is given; eight hours are assumed"}, true
+		return moment{at: start.Add(models.UsualWedding), note: "no end is given; eight hours are assumed"}, true
 	}
 	clock, err := time.Parse("15:04", strings.TrimSpace(s))
 	if err != nil {
@@ -84,6 +86,3 @@ func endOf(s string, start time.Time, loc *time.Location) (moment, bool) {
 	}
 	return end, true
 }
-
-// usualLength is assumed where no end is given.
-const usualLength = 8 * time.Hour

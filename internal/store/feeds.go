@@ -36,6 +36,34 @@ func (s *Store) CreateCalendarFeed(ctx context.Context, f models.CalendarFeed) (
 	return f, nil
 }
 
+// UpdateCalendarFeed changes a feed and gives the stored one. Its source stays, since its
+// weddings are kept under it. Another address or format is read whole at the next look.
+func (s *Store) UpdateCalendarFeed(ctx context.Context, f models.CalendarFeed) (models.CalendarFeed, error) {
+	const op = "store.UpdateCalendarFeed"
+	if err := checkText(f); err != nil {
+		return models.CalendarFeed{}, classify(op, err)
+	}
+	var stored models.CalendarFeed
+	err := s.change(ctx, op, "feed/"+f.ID, func(tx *gorm.DB) error {
+		if err := take(tx.Clauses(clause.Locking{Strength: "UPDATE"}), &stored, "id", f.ID); err != nil {
+			return err
+		}
+		if f.Source != stored.Source {
+			return models.Invalid("source", f.Source, "must stay "+stored.Source+", under which its weddings are kept: add another feed instead")
+		}
+		if f.URL != stored.URL || f.Format != stored.Format {
+			stored.ETag, stored.LastModified, stored.LastAttemptAt, stored.LastError = "", "", nil, ""
+		}
+		stored.URL, stored.Format, stored.Region, stored.TimeZone = f.URL, f.Format, f.Region, f.TimeZone
+		stored.EverySeconds, stored.Enabled, stored.UpdatedAt = f.EverySeconds, f.Enabled, f.UpdatedAt
+		return tx.Select("*").Omit("created_at", "created_by").Updates(&stored).Error
+	})
+	if err != nil {
+		return models.CalendarFeed{}, err
+	}
+	return stored, nil
+}
+
 // DeleteCalendarFeed forgets a feed. The weddings that came by it stay.
 func (s *Store) DeleteCalendarFeed(ctx context.Context, id string) error {
 	return s.change(ctx, "store.DeleteCalendarFeed", "feed/"+id, func(tx *gorm.DB) error {

@@ -252,6 +252,24 @@ func TestTheCalendarIsAsOldAsItsOldestFeed(t *testing.T) {
 	a.UpdatedAt = feeds[0].UpdatedAt
 	assert.Equal(t, a, feeds[0])
 
+	a.EverySeconds, a.Enabled = 60, false
+	changed, err := s.UpdateCalendarFeed(t.Context(), a)
+	require.NoError(t, err)
+	a.UpdatedAt = changed.UpdatedAt
+	assert.Equal(t, a, changed, "what was read is kept")
+	a.URL = "https://x.test/moved"
+	changed, err = s.UpdateCalendarFeed(t.Context(), a)
+	require.NoError(t, err)
+	assert.Nil(t, changed.LastAttemptAt, "another address is due at once")
+	assert.Empty(t, changed.ETag)
+	feeds, err = s.CalendarFeeds(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, changed, feeds[0])
+	a.Source = "b"
+	_, err = s.UpdateCalendarFeed(t.Context(), a)
+	assertError(t, err, models.KindInvalid, "source")
+	_, err = s.UpdateCalendarFeed(t.Context(), models.CalendarFeed{ID: "none"})
+	assertError(t, err, models.KindNotFound, "id")
 	require.NoError(t, s.DeleteCalendarFeed(t.Context(), a.ID))
 	assertError(t, s.DeleteCalendarFeed(t.Context(), a.ID), models.KindNotFound, "id")
 	counts, err := s.CountWeddings(t.Context(), noon)

@@ -2,21 +2,19 @@ package main
 
 import (
 	"context"
-	"encoding/csv"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strings"
+	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/wedsync/scalability/internal/audit"
 	"github.com/wedsync/scalability/internal/config"
-	"github.com/wedsync/scalability/models"
 )
 
 // exitCode is an error that ends the process with a code of its own; what is to be said
@@ -29,10 +27,16 @@ func auditCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "audit",
 		Short: "Verify, export and follow the audit trail",
-		Long: `Works as DATABASE_URL, in the scope of the platform itself. What these commands do is in
-the trail, too. docs/audit.md says how the trail is made and what verification proves.`,
+		Long: `Works on the database that DATABASE_URL names, or that of the running wedsync dev, in the
+scope of the platform itself. What these commands do is in the trail, too. docs/audit.md
+says how the trail is made and what verification proves.`,
+		Example: `  wedsync audit verify
+  wedsync audit tail --decision deny
+  wedsync audit export --from 2027-06-01 --to 2027-07-01 --format csv > june.csv`,
 	}
-	cmd.AddCommand(auditVerifyCommand(), auditExportCommand(), auditTailCommand(), auditKeyCommand())
+	var at trailPlace
+	cmd.PersistentFlags().StringVar(&at.root, "root", devRoot, "folder of the running wedsync dev")
+	cmd.AddCommand(auditVerifyCommand(&at), auditExportCommand(&at), auditTailCommand(&at), auditKeyCommand())
 	return cmd
 }
 
@@ -55,60 +59,145 @@ func (t *timeFlag) Set(s string) (err error) {
 	return errors.New("must be a time such as 2027-06-12T14:00:00Z, or a day such as 2027-06-12")
 }
 
-// trailConfig reads what the commands work with.
-func trailConfig() (cfg config.Config, url string, err error) {
-	cfg, _, err = load(config.Inspect)
-	if err != nil {
-		return cfg, "", err
-	}
-	if url = cfg.Database.URL.Reveal(); url == "" {
-		return cfg, "", errors.New("DATABASE_URL is not set")
-	}
-	return cfg, url, nil
+// trailPlace is where the trail is, and what vouches for it: of the environment first, then
+// of the running wedsync dev.
+type trailPlace struct {
+	root   string
+	url    string
+	keys   []string // that check the checkpoints
+	copies string   // folder of the copied checkpoints; "": none is known
 }
 
-func auditVerifyCommand() *cobra.Command {
-	var from, until timeFlag
-	var key, copies string
-	var asJSON bool
+func (p *trailPlace) find() error {
+	cfg, _, err := load(config.Inspect)
+	if err != nil {
+		return err
+	}
+	private, err := signingKey(cfg.Security)
+	if err != nil {
+		return err
+	}
+	p.copies = folderOf(cfg.Security.AuditCheckpointCopy.Reveal())
+	if p.url = cfg.Database.URL.Reveal(); p.url == "" {
+		if p.url, err = devDatabase(p.root); err != nil {
+			return err
+		}
+		if raw, err := os.ReadFile(filepath.Join(p.root, "audit", "signing.key")); err == nil && private == "" { //nolint:gosec // a file of ours
+			private = string(raw)
+		}
+		if p.copies == "" {
+			p.copies = folderOf(filepath.Join(p.root, "audit", "checkpoints"))
+		}
+	}
+	p.keys, err = publicKeys(cfg.Security, private)
+	return err
+}
+
+// folderOf is a path where it is a folder that can be read; "" where it is an address, or not
+// there.
+func folderOf(path string) string {
+	if _, err := os.ReadDir(path); path == "" || err != nil {
+		return ""
+	}
+	return path
+}
+
+// codeUnread says that verification did not get so far as to say anything of the trail.
+const codeUnread = exitCode(4)
+
+type verifyFlags struct {
+	at          *trailPlace
+	from, until timeFlag
+	keys        []string
+	copies      string
+	offRecord   bool
+	asJSON      bool
+}
+
+func auditVerifyCommand(at *trailPlace) *cobra.Command {
+	o := verifyFlags{at: at}
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Prove that no row of the trail was changed and none is missing",
 		Long: `Reads the trail from one snapshot of the database: each row must have the hash that it
-was given, follow the row before it, and be vouched for by a signed checkpoint.
+was given, follow the row before it, and be vouched for by a signed checkpoint. The worst
+finding comes first, with stream, number, id and time of its first bad row.
 
 Exit code 0: sound. 1: something was changed. 2: something is missing. 3: no signed
-checkpoint vouches for rows that are old enough to have one. 4: it could not be read.
-With --from and --to the rows between the checkpoints around that time are verified.`,
-		Example: "  wedsync audit verify\n  wedsync audit verify --from 2027-06-01 --to 2027-07-01 --checkpoints /mnt/vault/audit",
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, url, err := trailConfig()
-			if err == nil && key == "" {
-				key, err = publicKey(cfg.Security)
-			}
-			if err != nil {
-				return err
-			}
-			o := audit.VerifyOptions{URL: url, Process: "verify", From: from.Time, Until: until.Time, PublicKey: key, Copies: copies}
-			var report audit.Report
-			err = withTrail(cmd.Context(), url, func(w *audit.Writer) (err error) {
-				report, err = verifyOnRecord(cmd.Context(), w, operator(), o)
-				return err
-			})
-			if err != nil {
-				fmt.Fprintln(cmd.ErrOrStderr(), "wedsync:", err)
-				return exitCode(4)
-			}
-			return printVerified(cmd.OutOrStdout(), report, asJSON)
-		},
+checkpoint vouches for rows that are old enough to have one. 4: it could not be read, or
+what was found could not be put on record. With --from and --to the rows between the
+checkpoints around that time are verified.
+
+An auditor gives the keys and the copies of the checkpoints that they keep themselves, and
+--off-record on a copy of the database that takes no writes.`,
+		Example: `  wedsync audit verify
+  wedsync audit verify --from 2027-06-01 --to 2027-07-01 --checkpoints /mnt/vault/audit
+  wedsync audit verify --off-record --key wedsync-audit+b80f2d5a+AW… --checkpoints /mnt/vault/audit`,
+		Args: func(cmd *cobra.Command, args []string) error { return unread(cmd, cobra.NoArgs(cmd, args)) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
-	cmd.Flags().Var(&from, "from", "committed at this time or later (default: the beginning)")
-	cmd.Flags().Var(&until, "to", "committed before this time (default: now)")
-	cmd.Flags().StringVar(&key, "key", "", "public key of the checkpoints (default: of the configured signing key)")
-	cmd.Flags().StringVar(&copies, "checkpoints", "", "folder of the copied checkpoints, to hold the database's against")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.SetFlagErrorFunc(unread)
+	f := cmd.Flags()
+	f.Var(&o.from, "from", "committed at this time or later (default: the beginning)")
+	f.Var(&o.until, "to", "committed before this time (default: now)")
+	f.StringArrayVar(&o.keys, "key", nil, "public key of the checkpoints; again for each that signed before, as key@time when it was given up\n(default: of the configured signing key, and AUDIT_FORMER_KEYS)")
+	f.StringVar(&o.copies, "checkpoints", "", "folder of the copied checkpoints, to hold the database's against\n(default: AUDIT_CHECKPOINT_COPY, where it is a folder)")
+	f.BoolVar(&o.offRecord, "off-record", false, "do not put the verification itself on record: for a database that takes no writes")
+	f.BoolVar(&o.asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// unread tells an error with the code that is none of the verdicts'.
+func unread(cmd *cobra.Command, err error) error {
+	if err == nil {
+		return nil
+	}
+	fmt.Fprintln(cmd.ErrOrStderr(), "wedsync:", err)
+	return codeUnread
+}
+
+func (o *verifyFlags) run(cmd *cobra.Command) error {
+	if err := o.at.find(); err != nil {
+		return unread(cmd, err)
+	}
+	v := audit.VerifyOptions{URL: o.at.url, Process: "verify", From: o.from.Time, Until: o.until.Time, PublicKeys: o.at.keys, Copies: o.at.copies}
+	if len(o.keys) > 0 {
+		v.PublicKeys = o.keys
+	}
+	if o.copies != "" {
+		v.Copies = o.copies
+	}
+	if !v.From.IsZero() && !v.Until.IsZero() && !v.From.Before(v.Until) {
+		return unread(cmd, fmt.Errorf("--from %s must be before --to %s", &o.from, &o.until))
+	}
+	bar := newBar(cmd.ErrOrStderr())
+	var mu sync.Mutex
+	v.Progress = func(done, total int64) {
+		mu.Lock()
+		defer mu.Unlock()
+		bar.show(int(min(done, total)), int(total), "rows verified")
+	}
+	r, err := o.verify(cmd.Context(), v)
+	bar.end()
+	var code error
+	if r.Streams > 0 || err == nil {
+		code = printVerified(cmd.OutOrStdout(), r, o.asJSON)
+	}
+	if err = unread(cmd, err); code != nil {
+		return code // what is wrong with the trail is worse than that it could not be put on record
+	}
+	return err
+}
+
+func (o *verifyFlags) verify(ctx context.Context, v audit.VerifyOptions) (r audit.Report, err error) {
+	if o.offRecord {
+		return audit.Verify(ctx, v)
+	}
+	err = withTrail(ctx, v.URL, func(w *audit.Writer) (err error) {
+		r, err = verifyOnRecord(ctx, w, operator(), v)
+		return err
+	})
+	return r, err
 }
 
 // printVerified says what was found, the first bad row first.
@@ -118,29 +207,27 @@ func printVerified(out io.Writer, r audit.Report, asJSON bool) error {
 			return err
 		}
 	} else {
-		fmt.Fprintf(out, "%s: %d rows of %d streams, %d checkpoints, in %.1f s", r.Verdict(), r.Rows, r.Streams, r.Checkpoints, r.Took.Seconds())
-		fmt.Fprintf(out, "; %d rows are too young to be anchored\n", r.Unanchored)
+		fmt.Fprintf(out, "%s: %d rows of %d streams, %d checkpoints, %d copies of checkpoints, in %.1f s (%.0f rows/s)\n",
+			r.Verdict(), r.Rows, r.Streams, r.Checkpoints, r.Copies, r.Took.Seconds(), float64(r.Rows)/max(r.Took.Seconds(), 0.001))
+		if r.Unanchored > 0 {
+			fmt.Fprintf(out, "%d rows have no checkpoint yet\n", r.Unanchored)
+		}
+		if r.Unchained > 0 {
+			fmt.Fprintf(out, "%d rows are from before there were chains: nothing vouches for them\n", r.Unchained)
+		}
 		const most = 20
 		for i, f := range r.Findings {
 			if i == most {
-				fmt.Fprintf(out, "… and %d more\n", len(r.Findings)-most)
+				fmt.Fprintf(out, "… and %d more (--json lists all)\n", len(r.Findings)-most)
 				break
 			}
-			fmt.Fprintln(out, f)
+			fmt.Fprintln(out, printable(f.String()))
 		}
 	}
 	if v := r.Verdict(); v != audit.Sound {
 		return exitCode(v)
 	}
 	return nil
-}
-
-func publicKey(c config.Security) (string, error) {
-	key, err := signingKey(c)
-	if err != nil || key == "" {
-		return "", err
-	}
-	return audit.PublicKey(key)
 }
 
 // operator is who sits at this machine.
@@ -159,147 +246,6 @@ func withTrail(ctx context.Context, url string, do func(*audit.Writer) error) (e
 	}
 	defer func() { err = errors.Join(err, w.Close(context.WithoutCancel(ctx))) }()
 	return do(w)
-}
-
-// filterFlags are those that select entries.
-func filterFlags(cmd *cobra.Command, f *models.AuditFilter) {
-	cmd.Flags().StringVar(&f.Actor, "actor", "", "who, e.g. user:anna")
-	cmd.Flags().StringVar(&f.Action, "action", "", `what, e.g. scalability:manage, or a beginning such as "change.*"`)
-	cmd.Flags().StringVar(&f.Object, "object", "", `on what, e.g. service/api, or a beginning such as "wedding/*"`)
-	cmd.Flags().StringVar((*string)(&f.Decision), "decision", "", "allow or deny")
-}
-
-func auditExportCommand() *cobra.Command {
-	var f models.AuditFilter
-	var from, until timeFlag
-	var format string
-	cmd := &cobra.Command{
-		Use:     "export",
-		Short:   "Write entries as JSON lines or CSV, oldest first",
-		Example: "  wedsync audit export --from 2027-06-01 --to 2027-07-01 --format csv > june.csv",
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			write, flush, err := entryWriter(cmd.OutOrStdout(), format)
-			if err != nil {
-				return err
-			}
-			_, url, err := trailConfig()
-			if err != nil {
-				return err
-			}
-			f.From, f.Until = from.Time, until.Time
-			return withTrail(cmd.Context(), url, func(w *audit.Writer) error {
-				if err := w.Record(cmd.Context(), readEntry("audit.export", f)); err != nil {
-					return err
-				}
-				r, err := audit.NewReader(cmd.Context(), url, "export")
-				if err != nil {
-					return err
-				}
-				defer r.Close()
-				return errors.Join(r.Each(cmd.Context(), f, write), flush())
-			})
-		},
-	}
-	filterFlags(cmd, &f)
-	cmd.Flags().Var(&from, "from", "at this time or later")
-	cmd.Flags().Var(&until, "to", "before this time")
-	cmd.Flags().StringVar(&format, "format", "jsonl", "jsonl or csv")
-	return cmd
-}
-
-// readEntry is the record that somebody read the trail itself.
-func readEntry(action string, f models.AuditFilter) models.AuditEntry {
-	selected := map[string]string{}
-	for name, value := range map[string]string{"actor": f.Actor, "action": f.Action, "object": f.Object, "decision": string(f.Decision)} {
-		if value != "" {
-			selected[name] = value
-		}
-	}
-	for name, at := range map[string]time.Time{"from": f.From, "to": f.Until} {
-		if !at.IsZero() {
-			selected[name] = at.UTC().Format(time.RFC3339)
-		}
-	}
-	return models.AuditEntry{Actor: operator(), Action: action, Object: "audit", Decision: models.AuditAllow, Rule: "database credentials", Context: selected}
-}
-
-func auditTailCommand() *cobra.Command {
-	var f models.AuditFilter
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:   "tail",
-		Short: "Follow the trail as it is written, until Ctrl-C",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, url, err := trailConfig()
-			if err != nil {
-				return err
-			}
-			write := func(e models.AuditEntry) error {
-				_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s  %-5s  %s  %s  %s  (%s)\n", e.At.Format("15:04:05.000"), e.Decision, e.Actor, e.Action, e.Object, e.Rule)
-				return err
-			}
-			if asJSON {
-				if write, _, err = entryWriter(cmd.OutOrStdout(), "jsonl"); err != nil {
-					return err
-				}
-			}
-			return withTrail(cmd.Context(), url, func(w *audit.Writer) error {
-				if err := w.Record(cmd.Context(), readEntry("audit.tail", f)); err != nil {
-					return err
-				}
-				r, err := audit.NewReader(cmd.Context(), url, "tail")
-				if err != nil {
-					return err
-				}
-				defer r.Close()
-				return r.Follow(cmd.Context(), f, time.Second, write)
-			})
-		},
-	}
-	filterFlags(cmd, &f)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON lines")
-	return cmd
-}
-
-// entryWriter writes entries in a form; flush ends it.
-func entryWriter(out io.Writer, format string) (write func(models.AuditEntry) error, flush func() error, err error) {
-	switch format {
-	case "jsonl":
-		enc := json.NewEncoder(out)
-		return func(e models.AuditEntry) error { return enc.Encode(e) }, func() error { return nil }, nil
-	case "csv":
-		w := csv.NewWriter(out)
-		header := []string{"at", "actor", "action", "object", "decision", "rule", "policyRevision", "roles", "context", "requestId", "traceId", "remoteIp", "id", "stream", "seq", "prev", "hash"}
-		if err := w.Write(header); err != nil {
-			return nil, nil, err
-		}
-		return func(e models.AuditEntry) error { return writeCSV(w, e) }, func() error { w.Flush(); return w.Error() }, nil
-	default:
-		return nil, nil, models.Invalid("format", format, "must be jsonl or csv")
-	}
-}
-
-func writeCSV(w *csv.Writer, e models.AuditEntry) error {
-	roles := make([]string, len(e.Roles))
-	for i, r := range e.Roles {
-		roles[i] = string(r)
-	}
-	context, err := json.Marshal(e.Context)
-	if err != nil {
-		return err
-	}
-	fields := []string{
-		e.At.Format(time.RFC3339Nano), e.Actor, e.Action, e.Object, string(e.Decision), e.Rule, fmt.Sprint(e.PolicyRevision), strings.Join(roles, " "), string(context),
-		e.RequestID, e.TraceID, e.RemoteIP, e.ID, e.Stream, fmt.Sprint(e.Seq), hex.EncodeToString(e.Prev), hex.EncodeToString(e.Hash),
-	}
-	for i, f := range fields {
-		if f != "" && strings.ContainsRune("=+-@\t\r", rune(f[0])) {
-			fields[i] = "'" + f // a spreadsheet would run it
-		}
-	}
-	return w.Write(fields)
 }
 
 func auditKeyCommand() *cobra.Command {

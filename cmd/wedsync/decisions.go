@@ -52,11 +52,9 @@ func (a *archive) open(ctx context.Context) (*store.Store, error) {
 	a.retentionDays = cfg.Monitoring.MetricsRetentionDays
 	url := cfg.Database.URL.Reveal()
 	if url == "" {
-		dev, err := readDevFile(filepath.Join(a.root, "dev.json"))
-		if err != nil || dev.Postgres == "" {
-			return nil, fmt.Errorf("DATABASE_URL is not set, and no wedsync dev runs in %s", a.root)
+		if url, err = devDatabase(a.root); err != nil {
+			return nil, err
 		}
-		url = dev.Postgres
 	}
 	st, err := store.Open(ctx, store.Options{
 		URL: url, MaxConnections: 2, ConnectionTimeout: cfg.Database.ConnectionTimeout, QueryTimeout: cfg.Database.QueryTimeout,
@@ -65,6 +63,15 @@ func (a *archive) open(ctx context.Context) (*store.Store, error) {
 		return nil, err
 	}
 	return st.As(models.Scope{Role: models.ScopeSystem, Subject: "decisions"}), nil
+}
+
+// devDatabase is the address of the database of the running wedsync dev.
+func devDatabase(root string) (string, error) {
+	dev, err := readDevFile(filepath.Join(root, "dev.json"))
+	if err != nil || dev.Postgres == "" {
+		return "", fmt.Errorf("DATABASE_URL is not set, and no wedsync dev runs in %s", root)
+	}
+	return dev.Postgres, nil
 }
 
 // with runs do on the open database.

@@ -46,7 +46,7 @@ type parts struct {
 	launcher *launch.Launcher
 	predict  *predictor.Predictor
 
-	publicKey string // checks what anchor signs
+	publicKeys []string // check what anchor signs, and what was signed before
 
 	closers []func(context.Context) error
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/wedsync/scalability/internal/audit"
 	"github.com/wedsync/scalability/internal/config"
@@ -38,7 +39,8 @@ func (s *parts) openAudit(ctx context.Context, process string) error {
 	m := telemetry.NewAuditMetrics(s.registry)
 	w, err := audit.Open(ctx, audit.Options{
 		URL: s.cfg.Database.URL.Reveal(), Process: process, Log: s.log, OnBatch: m.Committed,
-		OnCount: func(c audit.Count) { m.Counted(c.Issued, c.Committed, c.Refused) },
+		OnAnchored: m.Anchored,
+		OnCount:    func(c audit.Count) { m.Counted(c.Issued, c.Committed, c.Refused) },
 	})
 	if err != nil {
 		return err
@@ -69,8 +71,22 @@ func (s *parts) openAnchor() error {
 	if s.anchor, err = s.trail.NewAnchor(key, to); err != nil {
 		return err
 	}
-	s.publicKey, err = audit.PublicKey(key)
+	s.publicKeys, err = publicKeys(s.cfg.Security, key)
 	return err
+}
+
+// publicKeys check what a key signs, and what was signed before with others.
+func publicKeys(c config.Security, private string) ([]string, error) {
+	keys := strings.FieldsFunc(c.AuditFormerKeys, func(r rune) bool { return r == ',' || r == ' ' })
+	if private == "" {
+		return keys, nil
+	}
+	public, err := audit.PublicKey(private)
+	if err != nil {
+		return nil, err
+	}
+	keys = append([]string{public}, keys...)
+	return keys, audit.CheckKeys(keys)
 }
 
 // runAnchor signs a checkpoint each minute until ctx ends.
@@ -83,14 +99,14 @@ func (s *parts) runAnchor(ctx context.Context) error {
 
 // keeper is the trail for the recurring duties.
 type keeper struct {
-	trail     *audit.Writer
-	url       string
-	publicKey string
+	trail      *audit.Writer
+	url        string
+	publicKeys []string
 }
 
 // Retire drops what is older than the retention and sealed.
 func (k keeper) Retire(ctx context.Context, days int) ([]string, error) {
-	return k.trail.Retire(ctx, days, k.publicKey)
+	return k.trail.Retire(ctx, days, k.publicKeys)
 }
 
 // ReconcileIntents closes intents without an outcome.
@@ -100,7 +116,7 @@ func (k keeper) ReconcileIntents(ctx context.Context) ([]string, error) {
 
 // Verify looks at the whole trail, and keeps what it found.
 func (k keeper) Verify(ctx context.Context) (string, bool, error) {
-	r, err := verifyOnRecord(ctx, k.trail, "svc:worker", audit.VerifyOptions{URL: k.url, Process: "verify", PublicKey: k.publicKey})
+	r, err := verifyOnRecord(ctx, k.trail, "svc:worker", audit.VerifyOptions{URL: k.url, Process: "verify", PublicKeys: k.publicKeys})
 	if err != nil {
 		return "", false, err
 	}

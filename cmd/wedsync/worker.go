@@ -81,7 +81,7 @@ func (s *parts) activities() (worker.Activities, error) {
 	}
 	var trail activities.Trail
 	if s.trail != nil {
-		trail = keeper{s.trail, s.cfg.Database.URL.Reveal(), s.publicKey}
+		trail = keeper{s.trail, s.cfg.Database.URL.Reveal(), s.publicKeys}
 	}
 	seasons, err := s.seasons(capacity, observer)
 	if err != nil {

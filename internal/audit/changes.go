@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -116,3 +117,18 @@ func (w *Writer) count(after, upTo int64) (n int64, err error) {
 	})
 	return n, err
 }
+
+// Nothing keeps no entries.
+type Nothing struct{}
+
+// Disabled is for RBAC_AUDIT_LOGGING_ENABLED=false. It says so once.
+func Disabled(log *slog.Logger) *Nothing {
+	log.Warn("audit logging is off: no access decision is kept", "variable", "RBAC_AUDIT_LOGGING_ENABLED")
+	return &Nothing{}
+}
+
+// Record keeps nothing.
+func (*Nothing) Record(context.Context, models.AuditEntry) error { return nil }
+
+// Close does nothing.
+func (*Nothing) Close(context.Context) error { return nil }

@@ -3,8 +3,6 @@ package audit
 import (
 	"cmp"
 	"context"
-	"crypto/ed25519"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
@@ -64,13 +62,50 @@ func decode(s string) (d digest, err error) {
 	return d, err
 }
 
-// openCheckpoint reads a note and checks its signature.
-func openCheckpoint(signed string, v note.Verifier) (checkpoint, error) {
-	n, err := note.Open([]byte(signed), note.VerifierList(v))
+// checkpoint reads a note. A key that was given up vouches for nothing later.
+func (s signers) checkpoint(signed string) (checkpoint, error) {
+	text, by, err := s.open(signed)
 	if err != nil {
 		return checkpoint{}, err
 	}
-	return parseCheckpoint(n.Text)
+	c, err := parseCheckpoint(text)
+	if err == nil && !by.until.IsZero() && c.at.After(by.until) {
+		err = fmt.Errorf("its key was given up at %s, and it is of %s", by.until.UTC().Format(time.RFC3339), c.at.Format(time.RFC3339))
+	}
+	return c, err
+}
+
+// notes reads checkpoints in their order.
+type notes struct {
+	keys     signers
+	whole    bool // from the first one on
+	previous *digest
+	seen     map[digest]bool
+}
+
+// next gives a checkpoint, the zero one where it is not to be trusted, and what is wrong.
+func (n *notes) next(text, name string) (checkpoint, *Finding) {
+	this := sum(text)
+	again := n.seen[this]
+	if n.seen == nil {
+		n.seen = map[digest]bool{}
+	}
+	n.seen[this] = true
+	before, first := n.previous, len(n.seen) == 1
+	n.previous = &this
+	c, err := n.keys.checkpoint(text)
+	switch {
+	case err != nil:
+		n.previous = nil
+		return checkpoint{}, &Finding{Verdict: Tampered, Kind: Tampered.String(), Stream: "-", Text: name + " is not signed by a key that may: " + err.Error()}
+	case again:
+		return c, &Finding{Verdict: Tampered, Kind: Tampered.String(), Stream: "-", At: c.at, Text: name + " is an older one, put there again"}
+	case before != nil && c.previous != *before:
+		return c, &Finding{Verdict: Gap, Kind: Gap.String(), Stream: "-", At: c.at, Text: "a checkpoint before " + name + " is missing"}
+	case first && n.whole && c.previous != digest{}:
+		return c, &Finding{Verdict: Gap, Kind: Gap.String(), Stream: "-", At: c.at, Text: "the checkpoints before " + name + ", the oldest that is there, are missing"}
+	}
+	return c, nil
 }
 
 func parseCheckpoint(text string) (c checkpoint, err error) {
@@ -111,7 +146,10 @@ type Anchor struct {
 	copies  Copier
 	log     *slog.Logger
 
+	onAnchored func(time.Time) // may be nil
+
 	mu      sync.Mutex        // one checkpoint at a time
+	looked  bool              // for notes that a process before did not copy
 	waiting map[string]string // notes that are still to be copied, by name
 }
 
@@ -122,14 +160,9 @@ func (w *Writer) NewAnchor(key string, copies Copier) (*Anchor, error) {
 	if err != nil {
 		return nil, errors.New("the key that signs audit checkpoints is not one: make it with \"wedsync audit key\"")
 	}
-	a := &Anchor{pool: w.pool, process: w.opts.Process, signer: signer, copies: copies, log: w.opts.Log, waiting: map[string]string{}}
+	a := &Anchor{pool: w.pool, process: w.opts.Process, signer: signer, copies: copies, log: w.opts.Log, onAnchored: w.opts.OnAnchored, waiting: map[string]string{}}
 	w.anchor.Store(a)
 	return a, nil
-}
-
-// GenerateKey makes a key that signs checkpoints, and the one that checks them.
-func GenerateKey() (private, public string, err error) {
-	return note.GenerateKey(rand.Reader, "wedsync-audit")
 }
 
 // Run makes a checkpoint each minute until ctx ends; the closing of the writer makes a last
@@ -139,7 +172,9 @@ func (a *Anchor) Run(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		if err := a.Checkpoint(ctx, checkpointEvery); err != nil && ctx.Err() == nil {
-			a.log.ErrorContext(ctx, "no audit checkpoint was made", "error", err)
+			a.log.ErrorContext(ctx, "an audit checkpoint was not made, or not copied", "error", err)
+		} else if err == nil && a.onAnchored != nil {
+			a.onAnchored(time.Now())
 		}
 		select {
 		case <-ctx.Done():
@@ -154,7 +189,11 @@ func (a *Anchor) Run(ctx context.Context) {
 func (a *Anchor) Checkpoint(ctx context.Context, unlessWithin time.Duration) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	var name, made string
 	err := asSystem(ctx, a.pool, a.process, func(tx pgx.Tx) error {
+		if err := a.requeue(ctx, tx); err != nil {
+			return err
+		}
 		var alone bool
 		if err := tx.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock(hashtextextended('wedsync audit checkpoint', 0))`).Scan(&alone); err != nil || !alone {
 			return err
@@ -167,10 +206,13 @@ func (a *Anchor) Checkpoint(ctx context.Context, unlessWithin time.Duration) err
 		if err != nil {
 			return err
 		}
-		a.waiting[copyName(c.at)] = string(signed)
+		name, made = copyName(c.at), string(signed)
 		_, err = tx.Exec(ctx, `INSERT INTO audit_checkpoints (at, note) VALUES ($1, $2)`, c.at, string(signed))
 		return err
 	})
+	if err == nil && made != "" {
+		a.waiting[name] = made
+	}
 	return errors.Join(err, a.copy(ctx))
 }
 
@@ -233,23 +275,4 @@ func (a *Anchor) copy(ctx context.Context) error {
 		delete(a.waiting, name)
 	}
 	return nil
-}
-
-// PublicKey is the key that checks what a private key signs.
-func PublicKey(private string) (string, error) {
-	// PRIVATE+KEY+name+hash+base64(algorithm ‖ seed), and the base64 may hold a plus.
-	parts := strings.SplitN(strings.TrimSpace(private), "+", 5)
-	bad := errors.New("not a key that \"wedsync audit key\" made")
-	if len(parts) != 5 || parts[0] != "PRIVATE" || parts[1] != "KEY" {
-		return "", bad
-	}
-	raw, err := base64.StdEncoding.DecodeString(parts[4])
-	if err != nil || len(raw) != 1+ed25519.SeedSize {
-		return "", bad
-	}
-	public, ok := ed25519.NewKeyFromSeed(raw[1:]).Public().(ed25519.PublicKey)
-	if !ok {
-		return "", bad
-	}
-	return note.NewEd25519VerifierKey(parts[2], public)
 }

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // Copier keeps checkpoints where who can write to the database cannot.
@@ -34,6 +36,27 @@ func NewCopier(to string) (Copier, error) {
 		return address(strings.TrimSuffix(to, "/")), nil
 	}
 	return folder(to), nil
+}
+
+// requeue has the notes of the last while copied again, once after a start: a process that was
+// killed may have signed some and not copied them. A copy that is there stays as it is.
+func (a *Anchor) requeue(ctx context.Context, tx pgx.Tx) error {
+	if a.looked || a.copies == nil {
+		return nil
+	}
+	while := idleStreams
+	if _, remote := a.copies.(address); remote {
+		while = time.Hour // each is a call
+	}
+	rows, err := tx.Query(ctx, `SELECT at, note FROM audit_checkpoints WHERE at > clock_timestamp() - $1::interval ORDER BY at`, while)
+	if err != nil {
+		return err
+	}
+	var at time.Time
+	var signed string
+	_, err = pgx.ForEachRow(rows, []any{&at, &signed}, func() error { a.waiting[copyName(at)] = signed; return nil })
+	a.looked = err == nil
+	return err
 }
 
 type folder string
@@ -78,7 +101,7 @@ func (a address) Copy(ctx context.Context, name, signed string) error {
 	}
 	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10)) // so that the connection is used again
 	_ = res.Body.Close()
-	if res.StatusCode/100 != 2 {
+	if there := res.StatusCode == http.StatusConflict || res.StatusCode == http.StatusPreconditionFailed; res.StatusCode/100 != 2 && !there {
 		return fmt.Errorf("audit.Copy: the server answered %s", res.Status)
 	}
 	return nil

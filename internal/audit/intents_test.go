@@ -78,15 +78,24 @@ func TestAFollowerSeesEachEntryOnce(t *testing.T) {
 	r, err := NewReader(t.Context(), d.app, "tail")
 	require.NoError(t, err)
 	defer r.Close()
+	for _, id := range []string{"-2", "-1", "0"} {
+		require.NoError(t, w.Record(t.Context(), models.AuditEntry{ID: id, Action: "x.y", Decision: models.AuditAllow}))
+	}
 	ctx, stop := context.WithCancel(t.Context())
 	seen := make(chan string, 10)
 	done := make(chan error, 1)
 	go func() {
-		done <- r.Follow(ctx, models.AuditFilter{Action: "x*", Decision: models.AuditAllow}, 20*time.Millisecond, func(e models.AuditEntry) error {
+		done <- r.Follow(ctx, models.AuditFilter{Action: "x*", Decision: models.AuditAllow}, FollowOptions{Every: 20 * time.Millisecond, Last: 2, Do: func(e models.AuditEntry) error {
 			seen <- e.ID
 			return nil
-		})
+		}})
 	}()
+	for _, id := range []string{"-1", "0"} { // the last two of those before
+		assert.Equal(t, id, <-seen)
+	}
+	require.NoError(t, w.Record(t.Context(), models.AuditEntry{ID: "late", At: time.Now().Add(-time.Hour), Action: "x.y", Decision: models.AuditAllow}))
+	assert.Equal(t, "late", <-seen, "however late after its time it was committed")
+	require.NoError(t, w.Record(t.Context(), models.AuditEntry{ID: "no", Action: "y", Decision: models.AuditAllow}))
 	for _, id := range []string{"1", "2"} {
 		require.NoError(t, w.Record(t.Context(), models.AuditEntry{ID: id, Action: "x.y", Decision: models.AuditAllow}))
 		assert.Equal(t, id, <-seen)

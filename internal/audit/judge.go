@@ -2,8 +2,13 @@ package audit
 
 import (
 	"cmp"
+	"context"
 	"crypto/sha256"
+	"errors"
+	"maps"
 	"slices"
+
+	"github.com/jackc/pgx/v5"
 )
 
 func sum(s string) digest { return sha256.Sum256([]byte(s)) }
@@ -27,7 +32,10 @@ func (v *verification) judge(s *streamState) {
 		return
 	}
 	at := s.base
-	for _, seg := range s.segments {
+	for i, seg := range s.segments {
+		if i > 0 && s.segments[i-1].closes {
+			v.bad(Tampered, seg, "it comes after the closing row of the stream")
+		}
 		at = v.follow(s, at, seg)
 	}
 	at = s.past(at)
@@ -110,4 +118,69 @@ func (v *verification) judgeAnchors(s *streamState) {
 			v.find(NotAnchored, head{stream: s.stored.stream, seq: anchored + 1}, "no signed checkpoint vouches for rows %d to %d", anchored+1, s.stored.seq)
 		}
 	}
+}
+
+// judgeRoot holds all streams to the root of the newest checkpoint, which covers also those
+// that it does not name, because nothing was written to them for two days.
+func (v *verification) judgeRoot() {
+	c := v.newest
+	if c.at.IsZero() || !v.opts.From.IsZero() || !v.opts.Until.IsZero() {
+		return
+	}
+	heads := map[string]head{}
+	var idle []*streamState
+	for name, s := range v.streams {
+		switch {
+		case len(s.anchors) > 0: // of the checkpoints before: it has not changed since
+			heads[name] = slices.MaxFunc(s.anchors, func(a, b head) int { return cmp.Compare(a.seq, b.seq) })
+		case s.known && !s.at.After(c.at.Add(-idleStreams)):
+			heads[name] = s.stored
+			idle = append(idle, s)
+		}
+	}
+	for _, h := range c.heads {
+		heads[h.stream] = h
+	}
+	all := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(heads)) {
+		_, _ = all.Write([]byte(heads[name].line())) // never fails
+	}
+	if root := digest(all.Sum(nil)); root != c.root {
+		v.find(Tampered, head{stream: "-"}, "the streams are not those that the newest checkpoint, of %s, vouches for: one that was idle is gone or was changed",
+			c.at.Format("2006-01-02T15:04:05Z"))
+		return
+	}
+	for _, s := range idle {
+		s.anchors = append(s.anchors, s.stored)
+	}
+}
+
+// findStrangers looks for rows outside of all streams.
+func (v *verification) findStrangers(ctx context.Context, tx pgx.Tx) error {
+	rows, err := tx.Query(ctx, `WITH RECURSIVE names AS (
+			(SELECT stream FROM security_audit_logs ORDER BY stream LIMIT 1)
+			UNION ALL
+			SELECT (SELECT l.stream FROM security_audit_logs l WHERE l.stream > n.stream ORDER BY l.stream LIMIT 1) FROM names n WHERE n.stream IS NOT NULL)
+		SELECT stream FROM names n WHERE stream <> '' AND NOT EXISTS (SELECT FROM audit_streams s WHERE s.stream = n.stream)`)
+	if err != nil {
+		return err
+	}
+	strangers, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	if err := tx.QueryRow(ctx, `SELECT count(*) FROM security_audit_logs WHERE stream = ''`).Scan(&v.report.Unchained); err != nil {
+		return err
+	}
+	for _, name := range strangers {
+		v.find(Tampered, head{stream: name, seq: 1}, "there are rows of a stream that was never opened, or whose head was removed")
+	}
+	var f Finding
+	err = tx.QueryRow(ctx, `SELECT id, at FROM security_audit_logs WHERE stream = '' AND at >= (SELECT min(opened_at) FROM audit_streams) ORDER BY at LIMIT 1`).Scan(&f.ID, &f.At)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	f.Verdict, f.Kind, f.Stream, f.Text = Tampered, Tampered.String(), "-", "a row outside of all streams, after streams were begun"
+	v.report.Findings = append(v.report.Findings, f)
+	return err
 }

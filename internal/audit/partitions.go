@@ -8,9 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"golang.org/x/mod/sumdb/note"
 
 	"github.com/wedsync/scalability/models"
 )
@@ -34,6 +36,7 @@ type manifest struct {
 }
 
 // readManifests lets verification step over what retention dropped. A manifest counts only
+// when it is signed as checkpoints are, since whoever owns the database could make one up, and
 // with the digest that the trail itself has of it.
 func (v *verification) readManifests(ctx context.Context, tx pgx.Tx) error {
 	rows, err := tx.Query(ctx, `SELECT p.name, p.manifest, p.digest, EXISTS (SELECT FROM security_audit_logs l
@@ -45,10 +48,15 @@ func (v *verification) readManifests(ctx context.Context, tx pgx.Tx) error {
 	var name, text, listed string
 	var recorded bool
 	_, err = pgx.ForEachRow(rows, []any{&name, &text, &listed, &recorded}, func() error {
-		var m manifest
 		d := sum(text)
-		recorded = recorded && hex.EncodeToString(d[:]) == listed
-		if json.Unmarshal([]byte(text), &m) != nil || !recorded {
+		m, err := v.keys.manifest(text)
+		switch {
+		case len(v.keys) == 0:
+			return nil // that nothing is anchored is told already
+		case err != nil || m.Partition != name:
+			v.find(Tampered, head{stream: "-"}, "the manifest of partition %s is not signed by a key that may", name)
+			return nil
+		case !recorded || hex.EncodeToString(d[:]) != listed:
 			v.find(Tampered, head{stream: "-"}, "the manifest of partition %s is not the one that the trail has on record", name)
 			return nil
 		}
@@ -69,19 +77,29 @@ func (v *verification) readManifests(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
+// manifest reads a signed one.
+func (s signers) manifest(signed string) (m manifest, err error) {
+	text, _, err := s.open(signed)
+	if err != nil {
+		return m, err
+	}
+	return m, json.Unmarshal([]byte(text), &m)
+}
+
 // actionDrop is the trail's record of a partition that retention drops.
 const actionDrop = "audit.partition.drop"
 
 // Retire drops the months that lie wholly before the retention, each only after all its
 // rows are known to be sound and anchored; it gives their names. What is kept of each is a
-// manifest, whose digest stands in the trail before the partition goes.
-func (w *Writer) Retire(ctx context.Context, days int, publicKey string) ([]string, error) {
+// manifest, signed by the key of the checkpoints, whose digest stands in the trail before the
+// partition goes. The keys are those that checkpoints are checked with.
+func (w *Writer) Retire(ctx context.Context, days int, keys []string) ([]string, error) {
 	dropped := []string{}
 	due, err := w.due(ctx, days)
 	if err != nil || len(due) == 0 {
 		return dropped, err
 	}
-	report, err := Verify(ctx, VerifyOptions{URL: w.opts.URL, Process: w.opts.Process, PublicKey: publicKey})
+	report, err := Verify(ctx, VerifyOptions{URL: w.opts.URL, Process: w.opts.Process, PublicKeys: keys})
 	if err != nil {
 		return dropped, err
 	}
@@ -144,8 +162,16 @@ func (w *Writer) retire(ctx context.Context, name string, days int) error {
 	})
 }
 
-// seal writes down what a partition holds. A seal that is there already is used again.
+// errNoSigner says why a month stays.
+var errNoSigner = errors.New("no key signs its manifest: AUDIT_SIGNING_KEY_FILE")
+
+// seal writes down what a partition holds. A seal that is there already is used again when
+// it says the same.
 func (w *Writer) seal(ctx context.Context, name string, lower, upper time.Time) (text string, m manifest, err error) {
+	a := w.anchor.Load()
+	if a == nil {
+		return "", m, errNoSigner
+	}
 	err = asSystem(ctx, w.pool, w.opts.Process, func(tx pgx.Tx) error {
 		m, err = readManifest(ctx, tx, name, lower, upper)
 		if err != nil {
@@ -155,13 +181,21 @@ func (w *Writer) seal(ctx context.Context, name string, lower, upper time.Time) 
 		if err != nil {
 			return err
 		}
-		d := sum(string(b))
-		_, err = tx.Exec(ctx, `INSERT INTO audit_partitions (name, upper, rows, manifest, digest) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name) DO NOTHING`,
-			name, upper, m.Rows, string(b), hex.EncodeToString(d[:]))
+		signed, err := note.Sign(&note.Note{Text: string(b) + "\n"}, a.signer)
 		if err != nil {
 			return err
 		}
-		return tx.QueryRow(ctx, `SELECT manifest FROM audit_partitions WHERE name = $1`, name).Scan(&text)
+		d := sum(string(signed))
+		_, err = tx.Exec(ctx, `INSERT INTO audit_partitions (name, upper, rows, manifest, digest) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name) DO NOTHING`,
+			name, upper, m.Rows, string(signed), hex.EncodeToString(d[:]))
+		if err != nil {
+			return err
+		}
+		err = tx.QueryRow(ctx, `SELECT manifest FROM audit_partitions WHERE name = $1`, name).Scan(&text)
+		if kept, _, _ := strings.Cut(text, "\n"); err == nil && kept != string(b) {
+			err = errors.New("it was sealed before, with other rows")
+		}
+		return err
 	})
 	return text, m, err
 }

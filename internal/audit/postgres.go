@@ -31,9 +31,13 @@ FROM head, unnest($6::timestamptz[], $7::bigint[], $8::bytea[], $9::bytea[], $10
 	$13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[]) WITH ORDINALITY
 	AS t (at, revision, prev, hash, id, actor, action, object, decision, rule, roles, context, request_id, trace_id, remote_ip, nr)`
 
-// readySQL says whether the table is there and may be written to.
-const readySQL = `SELECT coalesce(has_table_privilege(to_regclass('security_audit_logs'), 'INSERT')
+// readableSQL and readySQL say whether the tables are there and may be read, and written to.
+const (
+	readableSQL = `SELECT coalesce(has_table_privilege(to_regclass('security_audit_logs'), 'SELECT')
+	AND has_table_privilege(to_regclass('audit_streams'), 'SELECT'), false)`
+	readySQL = `SELECT coalesce(has_table_privilege(to_regclass('security_audit_logs'), 'INSERT')
 	AND has_table_privilege(to_regclass('audit_streams'), 'INSERT,UPDATE'), false)`
+)
 
 // errMoved says that a stream is not where its only writer left it.
 var errMoved = errors.New("the head of the stream was changed by somebody else")
@@ -57,9 +61,13 @@ func connect(ctx context.Context, o Options) (*pgxpool.Pool, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
 	var ready bool
-	err = pool.QueryRow(ctx, readySQL).Scan(&ready)
+	query, what := readySQL, "written to"
+	if o.reads {
+		query, what = readableSQL, "read"
+	}
+	err = pool.QueryRow(ctx, query).Scan(&ready)
 	if err == nil && !ready {
-		err = errors.New("table security_audit_logs or audit_streams is missing or may not be written to: were the migrations made?")
+		err = fmt.Errorf("table security_audit_logs or audit_streams is missing or may not be %s: were the migrations made?", what)
 	}
 	if err != nil {
 		pool.Close()
@@ -76,14 +84,6 @@ func open(ctx context.Context, pool *pgxpool.Pool, stream, process string) (head
 		return err
 	})
 	return h, err
-}
-
-// end marks a stream as one that is written to no more.
-func end(ctx context.Context, pool *pgxpool.Pool, stream, process string) error {
-	return asSystem(ctx, pool, process, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `UPDATE audit_streams SET closed_at = clock_timestamp() WHERE stream = $1`, stream)
-		return err
-	})
 }
 
 // asSystem runs statements in one transaction in the platform's own scope.
@@ -129,14 +129,20 @@ func (w *Writer) send(ctx context.Context, args []any, rows int) error {
 
 // stored reads where a stream ends in the database. It waits for a transaction that may
 // still be at it on a connection that we lost.
-func (w *Writer) stored(ctx context.Context, stream string) (head, error) {
-	h := head{stream: stream}
-	err := asSystem(ctx, w.pool, w.opts.Process, func(tx pgx.Tx) error {
-		var hash []byte
-		err := tx.QueryRow(ctx, `SELECT seq, hash FROM audit_streams WHERE stream = $1 FOR UPDATE`, stream).Scan(&h.seq, &hash)
-		copy(h.hash[:], hash)
+func (w *Writer) stored(ctx context.Context, stream string) (h head, err error) {
+	err = asSystem(ctx, w.pool, w.opts.Process, func(tx pgx.Tx) (err error) {
+		h, err = headOf(ctx, tx, stream)
 		return err
 	})
+	return h, err
+}
+
+// headOf reads where a stream ends, and keeps it there until the transaction ends.
+func headOf(ctx context.Context, tx pgx.Tx, stream string) (head, error) {
+	h := head{stream: stream}
+	var hash []byte
+	err := tx.QueryRow(ctx, `SELECT seq, hash FROM audit_streams WHERE stream = $1 FOR UPDATE`, stream).Scan(&h.seq, &hash)
+	copy(h.hash[:], hash)
 	return h, err
 }
 

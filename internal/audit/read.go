@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -22,7 +21,7 @@ type Reader struct {
 
 // NewReader connects. Close ends it.
 func NewReader(ctx context.Context, url, process string) (*Reader, error) {
-	pool, err := connect(ctx, Options{URL: url, Process: process}.withDefaults())
+	pool, err := connect(ctx, Options{URL: url, Process: process, reads: true}.withDefaults())
 	if err != nil {
 		return nil, err
 	}
@@ -99,46 +98,4 @@ func conditions(f models.AuditFilter) (string, []any) {
 		return "", nil
 	}
 	return " WHERE " + strings.Join(where, " AND "), args
-}
-
-// tailBehind is how far back a follower looks again: entries are kept with the time of
-// their call, which is a little before that of their commit.
-const tailBehind = 10 * time.Second
-
-// Follow gives the entries that a filter selects as they come, until ctx ends.
-func (r *Reader) Follow(ctx context.Context, f models.AuditFilter, every time.Duration, do func(models.AuditEntry) error) error {
-	seen := map[string]time.Time{}
-	f.From = time.Now()
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		look := f
-		look.From = f.From.Add(-tailBehind)
-		err := r.Each(ctx, look, func(e models.AuditEntry) error {
-			if _, again := seen[e.ID]; again {
-				return nil
-			}
-			seen[e.ID] = e.At
-			if e.At.After(f.From) {
-				f.From = e.At
-			}
-			return do(e)
-		})
-		if ctx.Err() != nil {
-			return nil //nolint:nilerr // whoever follows ends it so
-		}
-		if err != nil {
-			return err
-		}
-		for id, at := range seen {
-			if at.Before(f.From.Add(-2 * tailBehind)) {
-				delete(seen, id)
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
 }

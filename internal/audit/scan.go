@@ -51,6 +51,7 @@ func (v *verification) scan(ctx context.Context, snapshot string) error {
 	work := make(chan *span, len(spans))
 	for _, s := range spans {
 		work <- s
+		v.total += max(0, min(spanRows, s.stream.stored.seq-s.from+1))
 	}
 	close(work)
 	g, ctx := errgroup.WithContext(ctx)
@@ -100,12 +101,15 @@ func (v *verification) read(ctx context.Context, snapshot string, work <-chan *s
 			return err
 		}
 		for s := range work {
-			r := &tuples{span: s, tick: ctx.Err}
+			r := &tuples{span: s}
 			for len(s.anchors) > 0 && s.anchors[0].seq < s.from {
 				s.anchors = s.anchors[1:]
 			}
 			if _, err := tx.Conn().PgConn().CopyTo(ctx, r, s.query()); err != nil {
 				return err
+			}
+			if done := v.done.Add(s.rows); v.opts.Progress != nil {
+				v.opts.Progress(done, v.total)
 			}
 		}
 		return nil
@@ -126,7 +130,6 @@ func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'
 // tuples reads the binary form of COPY, one row for each Write.
 type tuples struct {
 	span *span
-	tick func() error
 	has  bool // a segment is open
 	seg  segment
 }
@@ -193,11 +196,15 @@ func (t *tuples) row(b []byte) error {
 	}
 	for len(t.span.anchors) > 0 && t.span.anchors[0].seq <= h.seq {
 		if a := t.span.anchors[0]; a.seq == h.seq && a.hash != h.hash {
-			t.report(h, after, "a signed checkpoint has another hash for it")
+			t.report(h, after, fmt.Sprintf("a signed checkpoint has another hash for it: one of the rows %d to %d was changed, and what follows was chained anew",
+				t.span.stream.anchoredBefore(h.seq)+1, h.seq))
 		}
 		t.span.anchors = t.span.anchors[1:]
 	}
 	if t.has && h.seq == t.seg.last.seq+1 && before == t.seg.last.hash {
+		if t.seg.closes {
+			t.report(h, after, "it comes after the closing row of the stream")
+		}
 		t.seg.last = h
 	} else {
 		if t.has {
@@ -208,6 +215,17 @@ func (t *tuples) row(b []byte) error {
 	}
 	t.seg.closes = closes(after)
 	return nil
+}
+
+// anchoredBefore is the last row before another one that a checkpoint vouches for.
+func (s *streamState) anchoredBefore(seq int64) int64 {
+	last := s.base.seq
+	for _, a := range s.anchors {
+		if a.seq < seq {
+			last = max(last, a.seq)
+		}
+	}
+	return last
 }
 
 func (t *tuples) report(h head, after []byte, what string) {

@@ -3,16 +3,14 @@ package audit
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"slices"
-	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"golang.org/x/mod/sumdb/note"
 
 	"github.com/wedsync/scalability/models"
 )
@@ -43,9 +41,13 @@ type VerifyOptions struct {
 	// From and Until bound the time in which rows were committed, to the checkpoint around
 	// it; zero is the beginning and now.
 	From, Until time.Time
-	PublicKey   string // of the signer of checkpoints; without it nothing is anchored
-	Copies      string // folder of the checkpoints off the machine; "": those in the database alone
-	Parallel    int    // readers; 0: one for each processor
+	// PublicKeys are of those who sign checkpoints, and who did before: key, or key@time for
+	// one that was given up then. Without any nothing is anchored.
+	PublicKeys []string
+	Copies     string // folder of the checkpoints off the machine; "": those in the database alone
+	Parallel   int    // readers; 0: one for each processor
+	// Progress hears now and then how many rows were read, from any of the readers; may be nil.
+	Progress func(done, total int64)
 }
 
 // Finding is one thing that is wrong, with the first row that shows it.
@@ -73,7 +75,9 @@ type Report struct {
 	Rows        int64         `json:"rows"`
 	Streams     int           `json:"streams"`
 	Checkpoints int           `json:"checkpoints"`
+	Copies      int           `json:"copies"`     // of checkpoints, off the machine
 	Unanchored  int64         `json:"unanchored"` // rows that no checkpoint vouches for yet
+	Unchained   int64         `json:"unchained"`  // rows from before there were chains: nothing vouches for them
 	Findings    []Finding     `json:"findings"`   // the worst first
 	Took        time.Duration `json:"took"`
 }
@@ -89,6 +93,10 @@ func (r Report) Verdict() Verdict {
 // verification is one run.
 type verification struct {
 	opts    VerifyOptions
+	keys    signers
+	newest  checkpoint // that was made last
+	total   int64
+	done    atomic.Int64
 	pool    *pgxpool.Pool
 	now     time.Time
 	report  Report
@@ -116,13 +124,17 @@ func Verify(ctx context.Context, o VerifyOptions) (Report, error) {
 	if o.Parallel <= 0 {
 		o.Parallel = max(2, runtime.GOMAXPROCS(0))
 	}
-	pool, err := connect(ctx, Options{URL: o.URL, Process: o.Process, Connections: o.Parallel + 1}.withDefaults())
+	keys, err := newSigners(o.PublicKeys)
+	if err != nil {
+		return Report{}, err
+	}
+	pool, err := connect(ctx, Options{URL: o.URL, Process: o.Process, Connections: o.Parallel + 1, reads: true}.withDefaults())
 	if err != nil {
 		return Report{}, err
 	}
 	defer pool.Close()
 	began := time.Now()
-	v := &verification{opts: o, pool: pool, streams: map[string]*streamState{}, report: Report{Findings: []Finding{}}}
+	v := &verification{opts: o, keys: keys, pool: pool, streams: map[string]*streamState{}, report: Report{Findings: []Finding{}}}
 	err = pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		return v.run(ctx, tx)
 	})
@@ -150,6 +162,7 @@ func (v *verification) run(ctx context.Context, tx pgx.Tx) error {
 	if err := v.scan(ctx, snapshot); err != nil {
 		return err
 	}
+	v.judgeRoot()
 	for _, name := range v.order {
 		v.judge(v.streams[name])
 	}
@@ -210,13 +223,9 @@ func orNull(t time.Time) *time.Time {
 // readCheckpoints takes the notes from the last one before the time to the first one after
 // it, and the copies of the same time.
 func (v *verification) readCheckpoints(ctx context.Context, tx pgx.Tx) error {
-	if v.opts.PublicKey == "" {
+	if len(v.keys) == 0 {
 		v.find(NotAnchored, head{stream: "-"}, "no key to check the signatures of checkpoints was given")
 		return nil
-	}
-	key, err := note.NewVerifier(strings.TrimSpace(v.opts.PublicKey))
-	if err != nil {
-		return models.Invalid("key", "", "must be the public key that \"wedsync audit key\" printed")
 	}
 	rows, err := tx.Query(ctx, `SELECT id, note FROM audit_checkpoints
 		WHERE at >= coalesce((SELECT max(at) FROM audit_checkpoints WHERE at <= $1), '-infinity')
@@ -224,7 +233,7 @@ func (v *verification) readCheckpoints(ctx context.Context, tx pgx.Tx) error {
 	if err != nil {
 		return err
 	}
-	chain := notes{key: key}
+	chain := notes{keys: v.keys, whole: v.opts.From.IsZero()}
 	var id int64
 	var text string
 	_, err = pgx.ForEachRow(rows, []any{&id, &text}, func() error {
@@ -235,23 +244,27 @@ func (v *verification) readCheckpoints(ctx context.Context, tx pgx.Tx) error {
 	if err != nil || v.opts.Copies == "" {
 		return err
 	}
-	return v.readCopied(key)
+	return v.readCopied(chain.seen)
 }
 
 // readCopied lets the copies vouch too: they know of what was cut off in the database with
-// its checkpoints.
-func (v *verification) readCopied(key note.Verifier) error {
+// its checkpoints, and of checkpoints that are there no more.
+func (v *verification) readCopied(inDatabase map[digest]bool) error {
 	texts, err := readCopies(v.opts.Copies, v.opts.From)
 	if err != nil {
 		return err
 	}
+	v.report.Copies = len(texts)
 	for i, text := range texts {
-		c, err := openCheckpoint(text, key)
+		c, err := v.keys.checkpoint(text)
 		switch {
 		case err != nil:
-			v.find(Tampered, head{stream: "-"}, "the copied checkpoint %d of %s is not signed by the key: %v", i+1, v.opts.Copies, err)
+			v.find(Tampered, head{stream: "-"}, "the copied checkpoint %d of %s is not signed by a key that may: %v", i+1, v.opts.Copies, err)
 		case v.opts.Until.IsZero() || c.at.Before(v.opts.Until):
 			v.vouch(c)
+			if !inDatabase[sum(text)] && c.at.Before(v.now.Add(-anchorGrace)) { // a younger one may have come after the snapshot
+				v.find(Gap, head{stream: "-"}, "the checkpoint of %s was copied, and is missing from the database", c.at.UTC().Format(time.RFC3339Nano))
+			}
 		}
 	}
 	return nil
@@ -285,6 +298,9 @@ func (v *verification) takeNote(c checkpoint, wrong *Finding) {
 }
 
 func (v *verification) vouch(c checkpoint) {
+	if c.at.After(v.newest.at) {
+		v.newest = c
+	}
 	for _, h := range c.heads {
 		if s := v.streams[h.stream]; s == nil && !v.opts.Until.IsZero() && !c.at.Before(v.opts.Until) {
 			continue // it began after the time
@@ -294,53 +310,4 @@ func (v *verification) vouch(c checkpoint) {
 			s.anchors = append(s.anchors, h)
 		}
 	}
-}
-
-// notes reads checkpoints in their order.
-type notes struct {
-	key      note.Verifier
-	previous *digest
-}
-
-// next gives a checkpoint, the zero one where it is not to be trusted, and what is wrong.
-func (n *notes) next(text, name string) (checkpoint, *Finding) {
-	c, err := openCheckpoint(text, n.key)
-	if err != nil {
-		n.previous = nil
-		return checkpoint{}, &Finding{Verdict: Tampered, Kind: Tampered.String(), Stream: "-", Text: name + " is not signed by the key: " + err.Error()}
-	}
-	before := n.previous
-	this := sum(text)
-	n.previous = &this
-	if before != nil && c.previous != *before {
-		return c, &Finding{Verdict: Gap, Kind: Gap.String(), Stream: "-", At: c.at, Text: "a checkpoint before " + name + " is missing"}
-	}
-	return c, nil
-}
-
-// findStrangers looks for rows outside of all streams.
-func (v *verification) findStrangers(ctx context.Context, tx pgx.Tx) error {
-	rows, err := tx.Query(ctx, `WITH RECURSIVE names AS (
-			(SELECT stream FROM security_audit_logs ORDER BY stream LIMIT 1)
-			UNION ALL
-			SELECT (SELECT l.stream FROM security_audit_logs l WHERE l.stream > n.stream ORDER BY l.stream LIMIT 1) FROM names n WHERE n.stream IS NOT NULL)
-		SELECT stream FROM names n WHERE stream <> '' AND NOT EXISTS (SELECT FROM audit_streams s WHERE s.stream = n.stream)`)
-	if err != nil {
-		return err
-	}
-	strangers, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return err
-	}
-	for _, name := range strangers {
-		v.find(Tampered, head{stream: name, seq: 1}, "there are rows of a stream that was never opened, or whose head was removed")
-	}
-	var f Finding
-	err = tx.QueryRow(ctx, `SELECT id, at FROM security_audit_logs WHERE stream = '' AND at >= (SELECT min(opened_at) FROM audit_streams) ORDER BY at LIMIT 1`).Scan(&f.ID, &f.At)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil
-	}
-	f.Verdict, f.Kind, f.Stream, f.Text = Tampered, Tampered.String(), "-", "a row outside of all streams, after streams were begun"
-	v.report.Findings = append(v.report.Findings, f)
-	return err
 }

@@ -83,7 +83,7 @@ func (x *trail) doctor(t testing.TB, statements ...string) {
 
 func (x *trail) verify(t testing.TB, change func(*VerifyOptions)) Report {
 	t.Helper()
-	o := VerifyOptions{URL: x.app, Process: "test", PublicKey: x.public}
+	o := VerifyOptions{URL: x.app, Process: "test", PublicKeys: []string{x.public}}
 	if change != nil {
 		change(&o)
 	}
@@ -198,8 +198,8 @@ func TestAnotherKeyVouchesForNothing(t *testing.T) {
 	x := newTrail(t, 8)
 	_, other, err := GenerateKey()
 	require.NoError(t, err)
-	assert.Equal(t, Tampered, x.verify(t, func(o *VerifyOptions) { o.PublicKey = other }).Verdict())
-	assert.Equal(t, NotAnchored, x.verify(t, func(o *VerifyOptions) { o.PublicKey = "" }).Verdict())
+	assert.Equal(t, Tampered, x.verify(t, func(o *VerifyOptions) { o.PublicKeys = []string{other} }).Verdict())
+	assert.Equal(t, NotAnchored, x.verify(t, func(o *VerifyOptions) { o.PublicKeys = nil }).Verdict())
 	_, err = x.writer.NewAnchor(x.public, nil)
 	assert.Error(t, err, "a public key signs nothing")
 }
@@ -292,7 +292,7 @@ func TestRetentionDropsWhatIsSealedAndTheRestStaysVerifiable(t *testing.T) {
 	before := x.verify(t, nil)
 	require.Empty(t, before.Findings)
 
-	dropped, err := x.writer.Retire(t.Context(), 60, x.public)
+	dropped, err := x.writer.Retire(t.Context(), 60, []string{x.public})
 	require.NoError(t, err)
 	assert.Contains(t, dropped, "security_audit_logs_p"+old.UTC().Format("200601"))
 	require.NoError(t, x.anchor.Checkpoint(t.Context(), 0))
@@ -310,7 +310,7 @@ func TestNothingIsDroppedWhileTheTrailIsNotSound(t *testing.T) {
 	old := time.Now().AddDate(0, -4, 0)
 	x.exec(t, "SELECT set_config('wedsync.role', 'system', false); SELECT wedsync_ensure_partitions('"+old.Format(time.RFC3339)+"', 1)")
 	x.doctor(t, "UPDATE security_audit_logs SET actor = 'user:eve' WHERE seq = 3")
-	dropped, err := x.writer.Retire(t.Context(), 60, x.public)
+	dropped, err := x.writer.Retire(t.Context(), 60, []string{x.public})
 	require.ErrorContains(t, err, "not sound")
 	assert.Empty(t, dropped)
 	conn := x.connect(t, x.app)

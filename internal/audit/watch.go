@@ -2,8 +2,11 @@ package audit
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -12,6 +15,8 @@ import (
 )
 
 const (
+	// followRetry is how long a follower waits when the trail cannot be read.
+	followRetry = 5 * time.Second
 	// pageRows bounds what is read of one stream at a time.
 	pageRows = 5000
 	// headsPast is for how long a head that moved is looked at: longer than the transaction
@@ -171,4 +176,79 @@ func (s summary) each(ctx context.Context, query string, into []any, do func()) 
 	}
 	_, err = pgx.ForEachRow(rows, into, func() error { do(); return nil })
 	return err
+}
+
+// Follow gives the entries that a filter selects as they are committed, however late after
+// their time, until ctx ends; first the last ones that are there, if any are asked for. When
+// the trail cannot be read away hears of it, and it is tried again.
+func (r *Reader) Follow(ctx context.Context, f models.AuditFilter, o FollowOptions) error {
+	at, err := r.last(ctx, f, o)
+	for err == nil {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(o.Every):
+		}
+		rows, _, readErr := r.Next(ctx, at)
+		if readErr != nil {
+			if ctx.Err() != nil {
+				return nil //nolint:nilerr // whoever follows ends it so
+			}
+			if o.Away != nil {
+				o.Away(readErr)
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(followRetry):
+			}
+			continue
+		}
+		for _, e := range rows {
+			if selects(f, e) {
+				err = errors.Join(err, o.Do(e))
+			}
+		}
+	}
+	if ctx.Err() != nil {
+		return nil //nolint:nilerr // as above
+	}
+	return err
+}
+
+// FollowOptions say how a trail is followed.
+type FollowOptions struct {
+	Every time.Duration
+	Last  int // entries of before
+	Do    func(models.AuditEntry) error
+	Away  func(error) // may be nil
+}
+
+// last gives the newest entries that a filter selects, oldest first, and where all streams
+// end.
+func (r *Reader) last(ctx context.Context, f models.AuditFilter, o FollowOptions) (at models.TrailPosition, err error) {
+	var found []models.AuditEntry
+	where, args := conditions(f)
+	err = r.snapshot(ctx, func(tx pgx.Tx) error {
+		if at, err = headsOf(ctx, tx, time.Time{}); err != nil {
+			return err
+		}
+		return eachRow(ctx, tx, where+fmt.Sprintf(" ORDER BY at DESC, id DESC LIMIT %d", o.Last), args, func(e models.AuditEntry) error {
+			found = append(found, e)
+			return nil
+		})
+	})
+	for _, e := range slices.Backward(found) {
+		err = errors.Join(err, o.Do(e))
+	}
+	return at, err
+}
+
+// selects is conditions for one entry.
+func selects(f models.AuditFilter, e models.AuditEntry) bool {
+	fits := func(want, got string) bool {
+		prefix, cut := strings.CutSuffix(want, "*")
+		return want == "" || want == got || cut && strings.HasPrefix(got, prefix)
+	}
+	return (f.From.IsZero() || !e.At.Before(f.From)) && (f.Until.IsZero() || e.At.Before(f.Until)) && (f.Actor == "" || f.Actor == e.Actor) &&
+		(f.Decision == "" || f.Decision == e.Decision) && fits(f.Action, e.Action) && fits(f.Object, e.Object)
 }

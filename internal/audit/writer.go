@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/wedsync/scalability/models"
@@ -37,6 +38,10 @@ type Options struct {
 	OnBatch func(n int, took time.Duration, err error)
 	// OnCount hears what became of entries; it must not block; may be nil.
 	OnCount func(Count)
+	// OnAnchored hears each time that all is signed and copied; may be nil.
+	OnAnchored func(time.Time)
+
+	reads bool // nothing is written
 }
 
 // Count is what became of the entries since the writer was opened.
@@ -230,16 +235,24 @@ func (w *Writer) run() {
 	}
 }
 
-// finish adds the last row of a stream.
+// finish adds the last row of a stream and closes it, at once: nothing comes in between.
 func (w *Writer) finish(ctx context.Context, stream string) error {
-	h, err := w.stored(ctx, stream)
-	if err == nil {
-		_, err = w.insert(ctx, h, []row{w.mark(actionClose, stream)})
-	}
-	if err != nil {
+	return asSystem(ctx, w.pool, w.opts.Process, func(tx pgx.Tx) error {
+		h, err := headOf(ctx, tx, stream)
+		if err != nil {
+			return err
+		}
+		_, args := w.columns(h, []row{w.mark(actionClose, stream)})
+		tag, err := tx.Exec(ctx, insertSQL, args...)
+		if err == nil && tag.RowsAffected() != 1 {
+			err = errMoved
+		}
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `UPDATE audit_streams SET closed_at = clock_timestamp() WHERE stream = $1`, stream)
 		return err
-	}
-	return end(ctx, w.pool, stream, w.opts.Process)
+	})
 }
 
 // gather takes what waits. Callers that the last batch released come back at once, most of

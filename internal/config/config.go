@@ -78,6 +78,7 @@ type Security struct {
 
 	AuditSigningKey     Secret `env:"AUDIT_SIGNING_KEY"` // signs checkpoints of the trail
 	AuditSigningKeyFile string `env:"AUDIT_SIGNING_KEY_FILE"`
+	AuditFormerKeys     string `env:"AUDIT_FORMER_KEYS"`     // public keys of those that signed before: key or key@time
 	AuditCheckpointCopy Secret `env:"AUDIT_CHECKPOINT_COPY"` // a folder or an address off the machine
 }
 

@@ -58,6 +58,7 @@ func goodAndBad() map[string][2][]string {
 		"AUDIT_LOG_RETENTION_DAYS":                 whole("1 365 3650", "0 3651"),
 		"AUDIT_SIGNING_KEY":                        {{"PRIVATE+KEY+wedsync-audit+1234abcd+AbCd="}, {"a\x00b"}},
 		"AUDIT_SIGNING_KEY_FILE":                   {{"/etc/wedsync/audit.key"}, {"a\x00b"}},
+		"AUDIT_FORMER_KEYS":                        {{"", "wedsync-audit+1234abcd+AbCd=@2027-06-12T14:00:00Z"}, {"a\x00b"}},
 		"AUDIT_CHECKPOINT_COPY":                    {{"/mnt/vault", "https://vault.example/audit"}, {"a\x00b"}},
 		"METRICS_SAMPLING_INTERVAL_MS":             whole("100 1000 60000", "0 99 60001"),
 		"METRICS_RETENTION_DAYS":                   whole("1 30 3650", "0 3651"),

@@ -106,6 +106,7 @@ func security() []variable {
 		{name: "AUDIT_LOG_RETENTION_DAYS", fallback: "365", rule: whole(1, 3650, ""), help: "Days that audit rows are kept."},
 		{name: "AUDIT_SIGNING_KEY", rule: text("a key of up to 1000 characters", 1000), privacy: secret, help: "Key that signs checkpoints of the audit trail, as `wedsync audit key` makes it."},
 		{name: "AUDIT_SIGNING_KEY_FILE", rule: file(), help: "File with that key, instead of the key itself."},
+		{name: "AUDIT_FORMER_KEYS", rule: text("public keys, with commas between", 8192), help: "Public keys that signed checkpoints before, as key or key@time: of the time when the key was given up."},
 		{name: "AUDIT_CHECKPOINT_COPY", rule: text("a folder or an http address", 4096), privacy: credentials, help: "Where signed checkpoints are copied: a folder off the machine, or an address that takes HTTP PUT."},
 	}
 }

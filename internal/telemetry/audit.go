@@ -12,6 +12,7 @@ type AuditMetrics struct {
 	commits *prometheus.HistogramVec
 	counted *prometheus.GaugeVec
 	whole   prometheus.Gauge
+	signed  prometheus.Gauge
 }
 
 // NewAuditMetrics registers the metrics of the audit trail; registering twice panics.
@@ -31,7 +32,10 @@ func NewAuditMetrics(r prometheus.Registerer) *AuditMetrics {
 			Name: "wedsync_audit_completeness_ratio", Help: "Committed by issued. Less than 1 is critical: the trail lacks what was answered.",
 		}),
 	}
-	r.MustRegister(m.entries, m.commits, m.counted, m.whole)
+	m.signed = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "wedsync_audit_anchored_timestamp_seconds", Help: "When this process last found that all of the trail is signed and copied; it looks every ten seconds. 0: no key signs here.",
+	})
+	r.MustRegister(m.entries, m.commits, m.counted, m.whole, m.signed)
 	for _, result := range []string{"ok", "failed"} {
 		m.entries.WithLabelValues(result)
 	}
@@ -48,6 +52,9 @@ func (m *AuditMetrics) Committed(n int, took time.Duration, err error) {
 	m.entries.WithLabelValues(result).Add(float64(n))
 	m.commits.WithLabelValues(result).Observe(took.Seconds())
 }
+
+// Anchored keeps when all was signed and copied.
+func (m *AuditMetrics) Anchored(at time.Time) { m.signed.Set(float64(at.UnixMilli()) / 1000) }
 
 // Counted keeps what the trail was found to hold.
 func (m *AuditMetrics) Counted(issued, committed, refused int64) {

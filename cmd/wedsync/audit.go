@@ -82,7 +82,7 @@ func (p *trailPlace) find() error {
 		if p.url, err = devDatabase(p.root); err != nil {
 			return err
 		}
-		if raw, err := os.ReadFile(filepath.Join(p.root, "audit", "signing.key")); err == nil && private == "" { //nolint:gosec // a file of ours
+		if raw, err := os.ReadFile(filepath.Join(p.root, "audit", "signing.key")); err == nil && private == "" {
 			private = string(raw)
 		}
 		if p.copies == "" {

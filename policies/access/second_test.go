@@ -139,19 +139,33 @@ func drawPolicy(t *rapid.T) string {
 	return strings.Join(out, "\n")
 }
 
-func TestBothEvaluatorsAgreeOnAnyPolicy(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		text := drawPolicy(t)
-		p, err := Compile(text)
+// threeAgree asks the compiled snapshot, Casbin anew, and the second evaluator, each
+// question that there is about a drawn policy.
+func threeAgree(t *rapid.T) {
+	text := drawPolicy(t)
+	p, err := Compile(text)
+	require.NoError(t, err)
+	r, err := parse(text)
+	require.NoError(t, err)
+	e, err := p.enforcer(r)
+	require.NoError(t, err)
+	s := readSecond(text)
+	everyRequest(func(r Request) {
+		day, freeze := contextsOf(r.WeddingDay, r.ChangeFreeze).names()
+		casbin, err := e.Enforce(setName(p.set(r.Roles)), "GET /some/route", string(r.Permission), day, freeze)
 		require.NoError(t, err)
-		s := readSecond(text)
-		everyRequest(func(r Request) {
-			if got := p.Check(r).Allowed(); got != s.allows(r) {
-				t.Fatalf("policy:\n%s\nrequest %+v: %v", text, r, got)
-			}
-		})
+		if compiled, second := p.Check(r).Allowed(), s.allows(r); compiled != casbin || compiled != second {
+			t.Fatalf("policy:\n%s\nrequest %+v: compiled %v, casbin %v, second %v", text, r, compiled, casbin, second)
+		}
 	})
 }
+
+func TestCompiledCasbinAndTheSecondEvaluatorAgreeOnAnyPolicy(t *testing.T) {
+	rapid.Check(t, threeAgree)
+}
+
+// FuzzEvaluators is the same with policies that a fuzzer looks for.
+func FuzzEvaluators(f *testing.F) { f.Fuzz(rapid.MakeFuzz(threeAgree)) }
 
 func FuzzCheck(f *testing.F) {
 	f.Add("user:anna", "scalability_admin", "metrics_writer", "scalability:read", "GET /", true, false)

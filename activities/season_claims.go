@@ -105,7 +105,7 @@ func (s *Seasons) claim(in SeasonClaimsInput, w models.PlanWeek, now time.Time) 
 	id := madeID(holder, string(w.Service), w.From.UTC().Format(time.RFC3339), fmt.Sprint(in.Effective, "/", in.Proposed, "/", w.Floor))
 	return models.Reservation{
 		ID: id, Service: w.Service, Kind: models.ReservationFloor, Replicas: w.Floor, From: w.From, Until: w.Until, Holder: holder,
-		Reason:    fmt.Sprintf("season %s, week of %s: %d weddings, %d guests", in.Season.ID, w.From.UTC().Format(time.DateOnly), w.Weddings, w.Guests),
+		Reason:    fmt.Sprintf("season %s, week of %s: %d weddings, %d guests", in.Season.ID, w.From.UTC().Add(12*time.Hour).Format(time.DateOnly), w.Weddings, w.Guests), // from local midnight
 		CreatedAt: now, CreatedBy: PlatformActor,
 	}
 }

@@ -28,6 +28,7 @@ type WeddingDayKeeper struct {
 	Feeds     FeedReader        // nil: nobody reads feeds
 	Starter   WeddingDayStarter // nil: days are not started by themselves
 	Days      WeddingDayWriter
+	Escalator DayEscalator // nil: notes stand in the day's row alone
 	Nudge     Nudger
 	Routes    func() []string // channels that alerts of a wedding day may use; nil: not known
 	Now       func() time.Time

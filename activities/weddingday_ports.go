@@ -36,9 +36,15 @@ type DayUsage interface {
 	ViolationMinutes(ctx context.Context, service models.ServiceName, from, until time.Time, t models.ThresholdSet) (int, error)
 }
 
-// WeddingDayWriter keeps a day as it stands.
+// WeddingDayWriter keeps a day as it stands. A day that is not kept yet is KindNotFound.
 type WeddingDayWriter interface {
 	SaveWeddingDay(ctx context.Context, d models.WeddingDay) error
+	WeddingDay(ctx context.Context, date, region string) (models.WeddingDay, error)
+}
+
+// DayEscalator has people hear of a note of a wedding day.
+type DayEscalator interface {
+	EscalateDay(ctx context.Context, d models.WeddingDay, n models.DayNote) error
 }
 
 // StatesReader reads the last evaluation of every service.

@@ -2,19 +2,43 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/wedsync/scalability/models"
 	"github.com/wedsync/scalability/policies/weddingday"
 )
 
-// PublishDay keeps a day as it stands, for whoever looks: the API, the monitor's
-// thresholds, the dashboard.
+// PublishDay keeps a day as it stands, for whoever looks: the API and its thresholds, the
+// dashboard. Notes above a notice that are new have people hear of them first: one that is
+// told twice, when the row could not be kept, harms less than one that nobody heard.
 func (k *WeddingDayKeeper) PublishDay(ctx context.Context, d models.WeddingDay) error {
 	d.UpdatedAt = k.Now()
-	return fail(k.Days.SaveWeddingDay(ctx, d))
+	return fail(errors.Join(k.escalate(ctx, d), k.Days.SaveWeddingDay(ctx, d)))
 }
+
+// escalate tells of the notes that the kept row does not have yet.
+func (k *WeddingDayKeeper) escalate(ctx context.Context, d models.WeddingDay) error {
+	if k.Escalator == nil || !slices.ContainsFunc(d.Notes, grave) {
+		return nil
+	}
+	kept, err := k.Days.WeddingDay(ctx, d.Date, d.Region)
+	if err != nil && models.KindOf(err) != models.KindNotFound {
+		return err
+	}
+	var errs []error
+	for _, n := range d.Notes {
+		told := func(o models.DayNote) bool { return o.Text == n.Text && o.At.Sub(n.At).Abs() < time.Second }
+		if grave(n) && !slices.ContainsFunc(kept.Notes, told) {
+			errs = append(errs, k.Escalator.EscalateDay(ctx, d, n))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func grave(n models.DayNote) bool { return n.Level == models.FlagWarning || n.Level == models.FlagPage }
 
 // ConcludeInput ends a day.
 type ConcludeInput struct {
@@ -53,7 +77,7 @@ func (k *WeddingDayKeeper) ConcludeDay(ctx context.Context, in ConcludeInput) (m
 	r.Text = reportText(r)
 	in.Row.Report, in.Row.UpdatedAt, in.Row.Text = &r, now, r.Text
 	in.Row.Phase, in.Row.Windows, in.Row.StrictFrom, in.Row.StrictTo = models.WeddingDayDone, []models.TimeSpan{}, nil, nil
-	return r, fail(k.Days.SaveWeddingDay(ctx, in.Row))
+	return r, fail(errors.Join(k.escalate(ctx, in.Row), k.Days.SaveWeddingDay(ctx, in.Row)))
 }
 
 // use fills in what each service was promised and what it used.

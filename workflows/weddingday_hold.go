@@ -48,14 +48,31 @@ func (d *weddingDay) pageLate(before, after []models.DayFloor, now time.Time) {
 	}
 }
 
-// check goes through the check-list each hour until the guests come.
+// changeCheckOpen marks runs that go on with the check-list while a ceremony is ahead.
+const changeCheckOpen = "check-list-while-open"
+
+// checks says whether the check-list is of use: until the last guests of the day come. A
+// day of many zones is open long before that, as is one that is booked late.
+func (d *weddingDay) checks(ctx workflow.Context, now time.Time) bool {
+	switch d.state.Phase {
+	case models.WeddingDayChecklist, models.WeddingDayPreWarm:
+		return true
+	case models.WeddingDayOpen, models.WeddingDayDecay:
+		ahead := slices.ContainsFunc(d.weddings(), func(w models.DayWedding) bool { return w.Counts() && w.StartsAt.After(now) })
+		return ahead && workflow.GetVersion(ctx, changeCheckOpen, workflow.DefaultVersion, 1) == 1
+	default:
+		return false
+	}
+}
+
+// check goes through the check-list each hour, with the floors that are not over.
 func (d *weddingDay) check(ctx workflow.Context) {
 	s, now := &d.state, d.now(ctx)
-	if s.Phase != models.WeddingDayChecklist && s.Phase != models.WeddingDayPreWarm || !s.CheckedAt.IsZero() && now.Sub(s.CheckedAt) < checkAgain {
+	if !s.CheckedAt.IsZero() && now.Sub(s.CheckedAt) < checkAgain || !d.checks(ctx, now) {
 		return
 	}
 	in := activities.CheckDayInput{
-		Day: d.ref(), Floors: s.Floors, Guests: d.view.Guests, Phase: s.Phase, ReadAt: d.in.Lens.Clock(s.ReadAt),
+		Day: d.ref(), Floors: slices.DeleteFunc(slices.Clone(s.Floors), func(f models.DayFloor) bool { return !f.Until.After(now) }), Guests: d.view.Guests, Phase: s.Phase, ReadAt: d.in.Lens.Clock(s.ReadAt),
 		Window: models.TimeSpan{From: s.From, Until: d.view.Until},
 	}
 	var checks []models.DayCheck

@@ -53,6 +53,8 @@ func TestFloorsAreThereBeforeAnyGuestWhenADayIsStartedLate(t *testing.T) {
 	d.play()
 	assert.Equal(t, []string{"12 13:30 to 12 20:45: 15", "12 20:45 to 12 23:00: 3"}, d.effects(), "at once")
 	assert.Contains(t, fmt.Sprint(d.notes()), "waves would not be done 20 min before")
+	last := d.rows[len(d.rows)-1]
+	assert.NotEmpty(t, last.Checks, "what is booked late is checked, too, as long as guests are to come")
 }
 
 func TestACancelledWeddingGivesItsFloorBackAtOnce(t *testing.T) {
@@ -281,6 +283,18 @@ func TestWhatIsNotReadyTwentyMinutesBeforeIsPaged(t *testing.T) {
 	d.play()
 	assert.Contains(t, fmt.Sprint(d.notes()), "11 of 15 replicas of api are ready less than 20 min before 300 guests come")
 	assert.Contains(t, fmt.Sprint(d.notes()), "freeze: api is frozen by user:anna")
+	var pages, warnings []string
+	for _, n := range d.heard {
+		if n.Level == models.FlagPage {
+			pages = append(pages, n.Text)
+		} else {
+			warnings = append(warnings, n.Text)
+		}
+	}
+	require.Len(t, pages, 1, "people are called once")
+	assert.Contains(t, pages[0], "11 of 15 replicas")
+	require.Len(t, warnings, 1)
+	assert.Contains(t, warnings[0], "freeze")
 }
 
 func TestADayThatContinuesAsNewHasTheSameEffects(t *testing.T) {

@@ -35,6 +35,7 @@ type daybook struct {
 	ready    func(at time.Time) int
 	freeze   bool
 	started  []string
+	heard    []models.DayNote // what people were called for
 }
 
 func newDaybook(clock func() time.Time) *daybook {
@@ -43,7 +44,7 @@ func newDaybook(clock func() time.Time) *daybook {
 
 func (b *daybook) keeper() *activities.WeddingDayKeeper {
 	return &activities.WeddingDayKeeper{
-		Calendar: b, Catalogue: b, Guests: b, Measurer: b, States: b, Usage: b, Claims: b, Frozen: b, Starter: b, Days: b,
+		Calendar: b, Catalogue: b, Guests: b, Measurer: b, States: b, Usage: b, Claims: b, Frozen: b, Starter: b, Days: b, Escalator: b,
 		Routes: func() []string { return []string{"slack", "pagerduty"} }, Now: b.clock,
 	}
 }
@@ -197,6 +198,20 @@ func (b *daybook) EndReservation(_ context.Context, id, actor string, at time.Ti
 func (b *daybook) SaveWeddingDay(_ context.Context, d models.WeddingDay) error {
 	defer b.locked()()
 	b.rows = append(b.rows, d)
+	return nil
+}
+
+func (b *daybook) WeddingDay(context.Context, string, string) (models.WeddingDay, error) {
+	defer b.locked()()
+	if len(b.rows) == 0 {
+		return models.WeddingDay{}, models.NotFound("date", "")
+	}
+	return b.rows[len(b.rows)-1], nil
+}
+
+func (b *daybook) EscalateDay(_ context.Context, _ models.WeddingDay, n models.DayNote) error {
+	defer b.locked()()
+	b.heard = append(b.heard, n)
 	return nil
 }
 

@@ -38,7 +38,7 @@ func platform(t *testing.T, answers map[string]any) (ask func(args ...string) (s
 		switch {
 		case !ok:
 			w.WriteHeader(http.StatusNotFound)
-			answer = map[string]any{"title": "Not found", "detail": "id x: does not exist", "requestId": "r1"}
+			answer = map[string]any{"title": "Not found", "detail": "id does not exist", "requestId": "r1", "errors": []map[string]any{{"field": "id", "value": "s2", "rule": "does not exist"}}}
 		case answer == nil:
 			w.WriteHeader(http.StatusNoContent)
 			return

@@ -61,7 +61,8 @@ var (
 	_ activities.CeremonyReader = (*store.Store)(nil)
 	_ activities.UsageReader    = (*store.Store)(nil)
 	_ activities.LoadTester     = (*loadtest.Tester)(nil)
-	_ activities.Escalator      = seasonLog{}
+	_ activities.Escalator      = escalations{}
+	_ activities.DayEscalator   = escalations{}
 	_ api.Seasons               = (*store.Store)(nil)
 	_ api.SeasonRunner          = launches{}
 	_ loadtest.LoadSource       = (*fleet.Client)(nil)

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -135,7 +136,7 @@ func showPlan(out io.Writer, p models.SeasonPlan) error {
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "SERVICE\tWEEK\tFLOOR\tPEAK\tWEDDINGS\tGUESTS\tCOST\tHELD BY")
 	for _, x := range p.Weeks {
-		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%.2f\t%s\n", x.Service, x.From.Format("2006-01-02"), x.Floor, x.Peak, x.Weddings, x.Guests, x.Cost, orNothing(x.Bound))
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%.2f\t%s\n", x.Service, x.From.UTC().Add(12*time.Hour).Format(time.DateOnly), x.Floor, x.Peak, x.Weddings, x.Guests, x.Cost, orNothing(x.Bound))
 	}
 	if err := w.Flush(); err != nil {
 		return err

@@ -14,11 +14,11 @@ import (
 )
 
 // seasons puts the effects of a season's preparation together.
-func (s *parts) seasons(capacity *fleet.Client, observer *activities.Observer) (*activities.Seasons, error) {
+func (s *parts) seasons(capacity *fleet.Client, observer *activities.Observer, told escalations) (*activities.Seasons, error) {
 	out := &activities.Seasons{
 		Catalogue: s.store, Measurer: capacity, Learned: s.store, Days: s.predict, Keeper: s.store, Plans: s.store, Proofs: s.store,
 		Claims: s.store, Nudger: s.launcher, Actuator: capacity, Observer: observer, Ceremony: s.store, Usage: s.store, Audit: s.audit,
-		Escalator: seasonLog{s.log}, Zone: time.LoadLocation, Now: time.Now, Poll: readinessPoll,
+		Escalator: told, Zone: time.LoadLocation, Now: time.Now, Poll: readinessPoll,
 	}
 	o := loadtest.Options{Ceremony: s.store.CeremonyAt, MaxRPS: float64(s.cfg.Wedding.LoadTestMaxRPS), Now: time.Now}
 	switch s.cfg.Wedding.LoadTest {
@@ -39,17 +39,32 @@ func (s *parts) seasons(capacity *fleet.Client, observer *activities.Observer) (
 	return out, nil
 }
 
-// seasonLog has operators hear of what a season's preparation escalates by the log, which
-// their alerting reads.
-type seasonLog struct{ log *slog.Logger }
+// escalations have operators hear of what seasons and wedding days need them for: by the log
+// and by a metric, which their alerting reads.
+type escalations struct {
+	log  *slog.Logger
+	told func(of, severity string)
+}
 
 // EscalateSeason writes one line.
-func (l seasonLog) EscalateSeason(ctx context.Context, e models.SeasonEscalation) error {
+func (e escalations) EscalateSeason(ctx context.Context, s models.SeasonEscalation) error {
 	level := slog.LevelWarn
-	if e.Severity == activities.SeverityCritical {
+	if s.Severity == activities.SeverityCritical {
 		level = slog.LevelError
 	}
-	l.log.Log(ctx, level, "a season's preparation needs somebody", "season", e.SeasonID, "what", e.What, "text", e.Text, "remedies", strings.Join(e.Remedies, "; "))
+	e.told("season", s.Severity)
+	e.log.Log(ctx, level, "a season's preparation needs somebody", "season", s.SeasonID, "what", s.What, "text", s.Text, "remedies", strings.Join(s.Remedies, "; "))
+	return nil
+}
+
+// EscalateDay writes one line.
+func (e escalations) EscalateDay(ctx context.Context, d models.WeddingDay, n models.DayNote) error {
+	level, severity := slog.LevelWarn, activities.SeverityWarning
+	if n.Level == models.FlagPage {
+		level, severity = slog.LevelError, activities.SeverityCritical
+	}
+	e.told("wedding_day", severity)
+	e.log.Log(ctx, level, "a wedding day needs somebody", "date", d.Date, "region", d.Region, "phase", d.Phase, "at", n.At, "text", n.Text)
 	return nil
 }
 

@@ -105,7 +105,18 @@ func problemIn(code int, body []byte) error {
 	if p.Detail != nil {
 		detail = *p.Detail
 	}
-	return fmt.Errorf("the API answered %d: %s (request %s)", code, detail, p.RequestId)
+	if p.Errors != nil && len(*p.Errors) > 0 {
+		faults := make([]string, 0, len(*p.Errors))
+		for _, e := range *p.Errors {
+			value := ""
+			if e.Value != nil {
+				value = fmt.Sprintf(" %q", *e.Value)
+			}
+			faults = append(faults, e.Field+value+" "+e.Rule)
+		}
+		detail = strings.Join(faults, "; ")
+	}
+	return fmt.Errorf("the API answered %d: %s (request %s)", code, oneLine(detail), p.RequestId)
 }
 
 type importFlags struct {

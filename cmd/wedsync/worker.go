@@ -83,12 +83,13 @@ func (s *parts) activities() (worker.Activities, error) {
 	if s.trail != nil {
 		trail = keeper{s.trail, s.cfg.Database.URL.Reveal(), s.publicKeys}
 	}
-	seasons, err := s.seasons(capacity, observer)
+	told := escalations{s.log, telemetry.NewEscalationMetrics(s.registry).Told}
+	seasons, err := s.seasons(capacity, observer, told)
 	if err != nil {
 		return worker.Activities{}, err
 	}
 	return worker.Activities{
-		Observer: observer, WeddingDay: s.dayKeeper(capacity), Seasons: seasons,
+		Observer: observer, WeddingDay: s.dayKeeper(capacity, told), Seasons: seasons,
 		Operator: &activities.Operator{Actuator: capacity, Measurer: capacity, Observer: observer, Now: time.Now, Poll: readinessPoll, Killed: func() bool { return s.cfg.Autoscale.KillSwitch }},
 		Recorder: s.recorder(),
 		Maintainer: &activities.Maintainer{
@@ -100,10 +101,10 @@ func (s *parts) activities() (worker.Activities, error) {
 
 // dayKeeper reads and keeps wedding days. Days start by themselves unless that is switched
 // off.
-func (s *parts) dayKeeper(capacity activities.Measurer) *activities.WeddingDayKeeper {
+func (s *parts) dayKeeper(capacity activities.Measurer, told escalations) *activities.WeddingDayKeeper {
 	k := &activities.WeddingDayKeeper{
 		Calendar: s.store, Catalogue: s.store, Learned: s.store, Measurer: capacity, States: s.store, Usage: s.store,
-		Claims: s.store, Frozen: s.store, Feeds: s.store, Days: s.store, Nudge: s.launcher, Now: time.Now,
+		Claims: s.store, Frozen: s.store, Feeds: s.store, Days: s.store, Escalator: told, Nudge: s.launcher, Now: time.Now,
 		Routes: func() (names []string) {
 			for _, c := range s.cfg.Monitoring.AlertChannels {
 				names = append(names, string(c))

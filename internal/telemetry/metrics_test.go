@@ -31,6 +31,20 @@ func holds(t *testing.T, g prometheus.Gatherer, name string, lines ...string) {
 	assert.Empty(t, lines, "%s is not there", name)
 }
 
+func TestEscalationsAreCountedFromNothingOn(t *testing.T) {
+	r := prometheus.NewRegistry()
+	m := NewEscalationMetrics(r)
+	m.Told("wedding_day", "critical")
+	require.NoError(t, testutil.GatherAndCompare(r, strings.NewReader(`
+# HELP wedsync_escalations_total What the preparation of seasons and wedding days had people called for, by its severity.
+# TYPE wedsync_escalations_total counter
+wedsync_escalations_total{of="season",severity="critical"} 0
+wedsync_escalations_total{of="season",severity="warning"} 0
+wedsync_escalations_total{of="wedding_day",severity="critical"} 1
+wedsync_escalations_total{of="wedding_day",severity="warning"} 0
+`)))
+}
+
 func TestAPIMetrics(t *testing.T) {
 	r := prometheus.NewRegistry()
 	m := NewAPIMetrics(r)

@@ -36,10 +36,10 @@ func Compare(approved, next models.SeasonPlan, b models.SeasonBounds, now time.T
 			a.Changed++
 		}
 		if most := reach(old.Floor, b.ReplicaShare); w.Floor > most {
-			note(fmt.Sprintf("%s in the week of %s: floor %d, approved %d, bound %d", w.Service, day(w.From), w.Floor, old.Floor, most))
+			note(fmt.Sprintf("%s in the week of %s: floor %d, approved %d, bound %d", w.Service, weekOf(w.From), w.Floor, old.Floor, most))
 		}
 		if most := reach(old.Peak, b.ReplicaShare); w.Peak > most {
-			note(fmt.Sprintf("%s in the week of %s: peak %d, approved %d, bound %d", w.Service, day(w.From), w.Peak, old.Peak, most))
+			note(fmt.Sprintf("%s in the week of %s: peak %d, approved %d, bound %d", w.Service, weekOf(w.From), w.Peak, old.Peak, most))
 		}
 	}
 	if most := approved.Cost * (1 + b.CostShare); next.Cost > most+1e-6 {

@@ -238,7 +238,7 @@ func (d Demand) deficit(w models.PlanWeek, short int) models.PlanDeficit {
 	return models.PlanDeficit{
 		Service: w.Service, Week: w.From, Ceiling: w.Bound, Replicas: short,
 		RPS:  math.Round(float64(short)*d.certified(w.From)*d.Service.Policy.TargetUtilisation*10) / 10,
-		Text: fmt.Sprintf("%s needs %d replicas in the week of %s and may have %d (%s)", w.Service, w.Wanted, day(w.From), w.Peak, w.Bound), Remedies: remedies,
+		Text: fmt.Sprintf("%s needs %d replicas in the week of %s and may have %d (%s)", w.Service, w.Wanted, weekOf(w.From), w.Peak, w.Bound), Remedies: remedies,
 	}
 }
 
@@ -271,7 +271,7 @@ func database(p *models.SeasonPlan, in Inputs) *models.DatabaseNeed {
 		p.Deficits = append([]models.PlanDeficit{{
 			Week: worst.Week, Ceiling: "database connections", Replicas: 0,
 			Text: fmt.Sprintf("the peaks of the week of %s hold %d of the database's %d connections, more than %.0f %%",
-				day(worst.Week), worst.Connections, worst.MaxConnections, 100*databaseShare),
+				weekOf(worst.Week), worst.Connections, worst.MaxConnections, 100*databaseShare),
 			Remedies: []string{
 				"lower the connections that one replica holds", "put a connection pooler before the database",
 				fmt.Sprintf("raise the database's connections to %d", int(math.Ceil(float64(worst.Connections)/databaseShare))),
@@ -299,6 +299,10 @@ func sentence(p models.SeasonPlan, in Inputs, weeks int) string {
 }
 
 func day(t time.Time) string { return t.Format("2 Jan 2006") }
+
+// weekOf is the date of a week's first local midnight, whose zone is not at hand: noon (UTC)
+// is on the same date wherever clocks are within twelve hours of UTC.
+func weekOf(midnight time.Time) string { return day(midnight.UTC().Add(12 * time.Hour)) }
 
 func find(weeks []models.PlanWeek, service models.ServiceName, from time.Time) (models.PlanWeek, bool) {
 	for _, w := range weeks {

@@ -122,6 +122,16 @@ func TestWhatACeilingDeniesIsADeficitWithRemedies(t *testing.T) {
 	}
 }
 
+func TestAWeekIsNamedByItsLocalMonday(t *testing.T) {
+	in := inputs(t, 4000)
+	p := season.Build(in)
+	require.Greater(t, len(p.Deficits), 20)
+	for _, d := range p.Deficits {
+		named := d.Week.In(in.Zone).Format("2 Jan 2006")
+		assert.Contains(t, d.Text, "week of "+named+" ")
+	}
+}
+
 func TestACertificateIsWorthAFifthMoreCapacity(t *testing.T) {
 	in := inputs(t, 1000)
 	in.Demands = in.Demands[1:]

@@ -26,6 +26,9 @@ func (s *server) GetServiceAccounts(c *gin.Context) {
 func (s *server) CreateServiceAccount(c *gin.Context) {
 	in, err := decode[models.ServiceAccount](c)
 	k := callOf(c)
+	if !s.byPerson(c, "make the service account "+in.Name) {
+		return
+	}
 	a := models.ServiceAccount{Name: in.Name, Description: in.Description, CreatedBy: k.identity.Subject, CreatedAt: k.at, Keys: []models.ServiceKey{}}
 	if err == nil {
 		err = s.Accounts.CreateServiceAccount(c.Request.Context(), a)
@@ -40,6 +43,9 @@ func (s *server) CreateServiceKey(c *gin.Context, name string) {
 	}](c)
 	if err != nil {
 		s.fail(c, err)
+		return
+	}
+	if !s.byPerson(c, "make a key of "+name) {
 		return
 	}
 	if in.ValidDays == 0 {

@@ -64,8 +64,15 @@ func (s *server) CreateBinding(c *gin.Context) {
 		Subject: in.Subject, Role: models.Role(in.Role), ValidFrom: valueOr(in.ValidFrom, k.at).UTC(), ValidTo: in.ValidTo,
 		CreatedBy: k.identity.Subject, CreatedAt: k.at,
 	}
+	if b.ValidFrom.Before(k.at) {
+		b.ValidFrom = k.at // nobody held yesterday what they are given today
+	}
+	attempt := "give " + string(b.Role) + " to " + b.Subject
+	if !s.byPerson(c, attempt) {
+		return
+	}
 	if err := s.mayGive(k, b.Subject, b.Role); err != nil {
-		s.refuseOnRecord(c, "give "+string(b.Role)+" to "+b.Subject, err)
+		s.refuseOnRecord(c, attempt, err)
 		return
 	}
 	s.reply(c, http.StatusCreated, b, s.Bindings.GrantRole(c.Request.Context(), b))
@@ -79,6 +86,9 @@ func (s *server) RevokeBinding(c *gin.Context) {
 		return
 	}
 	k := callOf(c)
+	if !s.byPerson(c, "take "+string(in.Role)+" from "+in.Subject) {
+		return
+	}
 	if in.Subject == k.identity.Subject {
 		s.refuseOnRecord(c, "take "+string(in.Role)+" from oneself", errSelf())
 		return
@@ -92,6 +102,21 @@ func (s *server) RevokeBinding(c *gin.Context) {
 
 func errSelf() error {
 	return &models.Error{Kind: models.KindForbidden, Field: "subject", Rule: "must be somebody else: nobody changes their own roles"}
+}
+
+// errNoPerson refuses a service account: whoever made its key could with it be the second
+// person to their own proposal, or give roles to themselves.
+func errNoPerson() error {
+	return &models.Error{Kind: models.KindForbidden, Rule: "Rights are changed by people, not by service accounts."}
+}
+
+// byPerson refuses a service account on record, and says whether the call goes on.
+func (s *server) byPerson(c *gin.Context, attempt string) bool {
+	if !s.RBAC || access.IsPerson(callOf(c).identity.Subject) {
+		return true
+	}
+	s.refuseOnRecord(c, attempt+" as a program", errNoPerson())
+	return false
 }
 
 // mayGive holds a grant to what its giver has.
@@ -158,18 +183,18 @@ func (s *server) ProposePolicy(c *gin.Context) {
 		s.fail(c, err)
 		return
 	}
-	next, err := access.Compile(in.Text)
+	next, err := access.Proposal(in.Text)
 	if err != nil {
 		s.fail(c, models.Invalid("text", "", oneLine(err)))
 		return
 	}
 	k := callOf(c)
-	if s.RBAC {
-		if more := next.Exceeds(s.Policies.Policy(), k.roles); len(more) > 0 {
-			s.refuseOnRecord(c, "propose a policy that gives its proposer "+string(more[0]),
-				&models.Error{Kind: models.KindForbidden, Field: "text", Rule: "must not give its proposer more than they have: " + string(more[0])})
-			return
-		}
+	if !s.byPerson(c, "propose a policy") {
+		return
+	}
+	if attempt, err := s.mayPutInForce(k, next); err != nil {
+		s.refuseOnRecord(c, "propose "+attempt, err)
+		return
 	}
 	p := models.AccessPolicy{
 		ID: newID(), Text: in.Text, Reason: in.Reason, Status: models.PolicyProposed, ProposedBy: k.identity.Subject, ProposedAt: k.at,
@@ -179,6 +204,19 @@ func (s *server) ProposePolicy(c *gin.Context) {
 		return
 	}
 	s.review(c, http.StatusCreated, p, next)
+}
+
+// mayPutInForce holds a policy to what those have who propose and approve it, and says what
+// they attempted otherwise.
+func (s *server) mayPutInForce(k *call, next *access.Policy) (attempt string, err error) {
+	if !s.RBAC {
+		return "", nil
+	}
+	if more := next.Exceeds(s.Policies.Policy(), k.roles); len(more) > 0 {
+		return "a policy that gives " + string(more[0]) + " to whom it is not given now",
+			&models.Error{Kind: models.KindForbidden, Field: "text", Rule: "must not give anybody more than they and you have: " + string(more[0])}
+	}
+	return "", nil
 }
 
 func (s *server) review(c *gin.Context, code int, p models.AccessPolicy, next *access.Policy) {
@@ -204,6 +242,18 @@ func (s *server) decidePolicy(c *gin.Context, id string, approve bool) {
 		return
 	}
 	k := callOf(c)
+	if !s.byPerson(c, "decide on policy "+id) {
+		return
+	}
+	if approve {
+		if attempt, err := s.mayApprove(c, id); attempt != "" {
+			s.refuseOnRecord(c, attempt, err)
+			return
+		} else if err != nil {
+			s.fail(c, err)
+			return
+		}
+	}
 	p, err := s.PolicyStore.DecidePolicy(c.Request.Context(), models.PolicyVerdict{
 		ID: id, Approve: approve, Actor: k.identity.Subject, Reason: in.Reason, At: k.at,
 	})
@@ -213,6 +263,23 @@ func (s *server) decidePolicy(c *gin.Context, id string, approve bool) {
 		return
 	}
 	s.reply(c, http.StatusOK, p, err)
+}
+
+// mayApprove looks at the policy itself again: the rules in force, the program and who approves
+// it may be others than when it was proposed. attempt is set where it is for the record.
+func (s *server) mayApprove(c *gin.Context, id string) (attempt string, err error) {
+	p, err := s.PolicyStore.AccessPolicy(c.Request.Context(), id)
+	if err != nil {
+		return "", err
+	}
+	next, err := access.Proposal(p.Text)
+	if err != nil {
+		return "", &models.Error{Kind: models.KindConflict, Field: "id", Value: id, Rule: "cannot be put in force: " + oneLine(err)}
+	}
+	if attempt, err = s.mayPutInForce(callOf(c), next); attempt != "" {
+		attempt = "approve " + attempt
+	}
+	return attempt, err
 }
 
 // oneLine makes the joined faults of a policy one line.

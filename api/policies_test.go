@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/wedsync/scalability/internal/authn"
 	"github.com/wedsync/scalability/models"
 )
 
@@ -37,6 +38,84 @@ func TestAnAttemptToGainMoreThanOneHasIsRefusedAndRecorded(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Whoever made a service account's key could with it approve their own policy, or give
+// themselves a role.
+func TestAProgramChangesNobodysRights(t *testing.T) {
+	p := newPlatform()
+	p.grants["svc:robot"] = []models.Role{models.RoleAdmin}
+	h := p.handler(t)
+	robot := http.Header{"Authorization": {"Bearer " + token(t, "robot", func(c *authn.Claims) { c.Kind = authn.KindService })}}
+	all := samples(t)
+	for route, port := range map[string]string{
+		"POST /access/bindings": "GrantRole", "POST /access/bindings/revoke": "RevokeRole", "POST /access/policies": "ProposePolicy",
+		"POST /access/policies/:id/approve": "DecidePolicy", "POST /access/policies/:id/reject": "DecidePolicy",
+		"POST /service-accounts": "CreateServiceAccount", "POST /service-accounts/:name/keys": "AddServiceKey",
+	} {
+		t.Run(route, func(t *testing.T) {
+			p.reset()
+			p.grants["svc:robot"] = []models.Role{models.RoleAdmin}
+			rec := send(t, h, request{method: http.MethodPost, path: base + all[route].path, body: all[route].body, header: robot})
+			require.Equal(t, http.StatusForbidden, rec.Code, rec.Body)
+			assert.Contains(t, rec.Body.String(), "not by service accounts")
+			assert.False(t, p.called(port))
+			entries := p.entries()
+			require.Len(t, entries, 2, "the call, and the attempt")
+			assert.Equal(t, models.RulePrivilegeEscalation, entries[1].Rule)
+			assert.Equal(t, "svc:robot", entries[1].Actor)
+		})
+	}
+	rec := send(t, h, request{method: http.MethodPost, path: base + "/revocations", body: all["POST /revocations"].body, header: robot})
+	assert.Equal(t, http.StatusCreated, rec.Code, "ending a token is a program's to do")
+}
+
+func TestAPolicyIsJudgedAgainWhenItIsApproved(t *testing.T) {
+	p := newPlatform()
+	h := p.handler(t)
+	for id, c := range map[string]struct {
+		code    int
+		says    string
+		entries int
+	}{
+		"unfrozen": {http.StatusForbidden, "scalability:scale_in", 2},
+		"locked":   {http.StatusConflict, "nobody could change the rules again", 1},
+		"outdated": {http.StatusConflict, "scalability:gone", 1},
+	} {
+		p.reset()
+		rec := send(t, h, request{method: http.MethodPost, path: base + "/access/policies/" + id + "/approve", as: "admin", body: `{"reason":"a look"}`})
+		assert.Equal(t, c.code, rec.Code, "%s: %s", id, rec.Body)
+		assert.Contains(t, rec.Body.String(), c.says, id)
+		assert.Len(t, p.entries(), c.entries, id)
+		assert.False(t, p.called("DecidePolicy"), id)
+		rec = send(t, h, request{method: http.MethodPost, path: base + "/access/policies/" + id + "/reject", as: "admin", body: `{"reason":"a look"}`})
+		assert.Equal(t, http.StatusOK, rec.Code, "a policy that cannot be in force can be rejected: %s", rec.Body)
+	}
+}
+
+func TestAProposalThatWouldDoHarmIsRefused(t *testing.T) {
+	p := newPlatform()
+	h := p.handler(t)
+	for text, says := range map[string]string{
+		"p, role:scalability_viewer, *, scalability:read, any, allow": "nobody could change the rules again",
+		strings.Replace(aPolicy, "scale_in", "manage", 1):             "is looked at for scalability:scale_in alone",
+	} {
+		p.reset()
+		rec := send(t, h, request{method: http.MethodPost, path: base + "/access/policies", as: "admin", body: `{"text":"` + text + `","reason":"an audit"}`})
+		assert.Equal(t, http.StatusBadRequest, rec.Code, rec.Body)
+		assert.Contains(t, rec.Body.String(), says)
+		assert.False(t, p.called("ProposePolicy"))
+	}
+}
+
+func TestARoleIsNotGivenForThePast(t *testing.T) {
+	p := newPlatform()
+	rec := send(t, p.handler(t), request{method: http.MethodPost, path: base + "/access/bindings", as: "admin",
+		body: `{"subject":"user:new","role":"scalability_viewer","reason":"joins","validFrom":"2027-01-01T00:00:00Z"}`})
+	require.Equal(t, http.StatusCreated, rec.Code, rec.Body)
+	b, ok := p.last.(models.Binding)
+	require.True(t, ok)
+	assert.Equal(t, noon, b.ValidFrom)
 }
 
 func TestAPolicyThatIsNotWholeIsRefusedWithEveryFault(t *testing.T) {

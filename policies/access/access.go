@@ -102,6 +102,10 @@ func IsSubject(s string) bool {
 	return false
 }
 
+// IsPerson says whether a name is that of a person. Rights are changed by people alone: one
+// person could make a service account and be their own second with its key.
+func IsPerson(s string) bool { return IsSubject(s) && strings.HasPrefix(s, "user:") }
+
 // set packs the known roles into bits; unknown ones grant nothing.
 func (p *Policy) set(roles []models.Role) int {
 	set := 0

@@ -37,20 +37,32 @@ func ClaimsMore(claimed string, holds []models.Role) models.Role {
 	return ""
 }
 
-// Exceeds lists the permissions that a policy would give to some roles and that this one
-// does not, in any context: who proposes a policy must not gain by it.
+// Exceeds lists the permissions that a policy would give to anybody, whatever roles they
+// have, and that neither they nor whoever proposes or approves it has now: nobody gives what
+// they do not have, to themselves or to others.
 func (p *Policy) Exceeds(now *Policy, holds []models.Role) []models.Permission {
 	var out []models.Permission
-	set := p.set(holds)
+	mine := p.set(holds)
 	for i, permission := range p.permissions {
-		for c := range allContexts {
-			if p.verdicts[p.index(set, i, c)].Allowed() && !now.verdicts[now.index(set, i, c)].Allowed() {
-				out = append(out, permission)
-				break
-			}
+		if p.widens(now, mine, i) {
+			out = append(out, permission)
 		}
 	}
 	return out
+}
+
+func (p *Policy) widens(now *Policy, mine, permission int) bool {
+	for c := range allContexts {
+		if now.verdicts[now.index(mine, permission, c)].Allowed() {
+			continue
+		}
+		for set := range p.sets() {
+			if at := p.index(set, permission, c); p.verdicts[at].Allowed() && !now.verdicts[at].Allowed() {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Replay decides past calls again and lists those that would be answered otherwise, most

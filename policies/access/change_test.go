@@ -1,6 +1,7 @@
 package access
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -75,6 +76,31 @@ func TestReplayTellsWhatWouldBeAnsweredOtherwise(t *testing.T) {
 	assert.Equal(t, models.AuditAllow, changed[1].Would)
 	assert.Equal(t, []models.Permission{models.PermissionScaleStandard}, next.Exceeds(now, viewer))
 	assert.Empty(t, next.Exceeds(now, []models.Role{models.RoleAdmin}))
+}
+
+// TestNobodyGivesByAPolicyWhatTheyDoNotHave is the same for the roles of others as for one's own.
+func TestNobodyGivesByAPolicyWhatTheyDoNotHave(t *testing.T) {
+	now := embedded(t)
+	for name, c := range map[string]struct {
+		row   string
+		holds []models.Role
+		want  []models.Permission
+	}{
+		"to oneself":                {"p, role:scalability_operator, *, scalability:manage, any, allow", []models.Role{models.RoleOperator}, []models.Permission{models.PermissionManage}},
+		"to another role":           {"p, role:metrics_writer, *, scalability:policy, any, allow", []models.Role{models.RoleOperator}, []models.Permission{models.PermissionPolicy}},
+		"by a link":                 {"g, role:metrics_writer, role:scalability_admin", []models.Role{models.RoleOperator}, []models.Permission{models.PermissionWeddingPriority, models.PermissionManage, models.PermissionAudit, models.PermissionPolicy}},
+		"what one has":              {"p, role:metrics_writer, *, scalability:read, any, allow", []models.Role{models.RoleViewer}, nil},
+		"by who has all":            {"g, role:metrics_writer, role:scalability_admin", []models.Role{models.RoleAdmin}, nil},
+		"a denial gives nothing":    {"p, role:scalability_viewer, *, scalability:read, any, deny", nil, nil},
+		"by who has nothing":        {"p, role:scalability_viewer, *, scalability:ingest, any, allow", nil, []models.Permission{models.PermissionIngest}},
+	} {
+		next, err := Compile(policyText + c.row + "\n")
+		require.NoError(t, err, name)
+		assert.Equal(t, c.want, next.Exceeds(now, c.holds), name)
+	}
+	unfrozen, err := Compile(strings.ReplaceAll(policyText, "change_freeze,     deny", "change_freeze, allow"))
+	require.NoError(t, err)
+	assert.Equal(t, []models.Permission{models.PermissionScaleIn}, unfrozen.Exceeds(now, []models.Role{models.RoleAdmin}), "not even who has all else")
 }
 
 func TestAClaimOfARoleThatIsNotHeldIsFound(t *testing.T) {

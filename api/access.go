@@ -63,7 +63,7 @@ func (s *server) entry(c *gin.Context, r route) models.AuditEntry {
 	return models.AuditEntry{
 		ID: newID(), At: k.at, Actor: anonymous, Action: string(r.permission),
 		Object: cut(c.Request.Method+" "+c.Request.URL.EscapedPath(), 300), Decision: models.AuditDeny,
-		Roles: []models.Role{}, RequestID: k.requestID, TraceID: traceOf(c.Request.Context()), RemoteIP: c.RemoteIP(),
+		Roles: []models.Role{}, RequestID: k.requestID, TraceID: traceOf(c.Request.Context()), RemoteIP: s.remoteIP(c),
 		Context: map[string]string{"route": c.FullPath()},
 	}
 }
@@ -135,7 +135,7 @@ func (s *server) authenticate(c *gin.Context, k *call, e *models.AuditEntry) err
 		noteRefusal(e, refusal)
 	}
 	s.suspect(c, k)
-	q, uncounted := s.Limiter.Take(c.Request.Context(), "address:"+c.RemoteIP(), s.RateLimit, s.RateWindow)
+	q, uncounted := s.Limiter.Take(c.Request.Context(), "address:"+source(s.remoteIP(c)), s.RateLimit, s.RateWindow)
 	if uncounted != nil {
 		return err // refused in any case
 	}

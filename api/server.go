@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -66,9 +67,10 @@ type Config struct {
 	SignInLimit       int // sign-ins from an address in RateWindow; 0 = 20
 	IngestRateLimit   int // metric batches of a subject in RateWindow; 0 = 6000
 	RateWindow        time.Duration
-	LiveInterval      time.Duration // between two events of the live stream; 0 = 1 s
-	KeepContacts      bool          // production alone keeps them
-	RBAC              bool          // false: every signed-in caller may do everything
+	LiveInterval      time.Duration  // between two events of the live stream; 0 = 1 s
+	KeepContacts      bool           // production alone keeps them
+	TrustedProxies    []netip.Prefix // whose X-Forwarded-For is read; none: nobody's
+	RBAC              bool           // false: every signed-in caller may do everything
 	Now               func() time.Time
 	Log               *slog.Logger
 	Observe           func(route, method string, code int, took time.Duration) // may be nil
@@ -128,7 +130,7 @@ func (s *server) engine() *gin.Engine {
 	e := gin.New()
 	e.HandleMethodNotAllowed = true
 	e.RedirectTrailingSlash = false
-	e.ForwardedByClientIP = false // the remote address is the connection's, whatever a header says
+	e.ForwardedByClientIP = false // Gin reads only the first of several headers; see remoteIP
 	e.UseEscapedPath = true       // a workflow's ID has slashes: autoscale%2Fapi is one segment
 	e.UnescapePathValues = true
 	if s.Tracing {

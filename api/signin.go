@@ -12,7 +12,8 @@ import (
 	"github.com/wedsync/scalability/models"
 )
 
-// The way of a browser that signs in. Nothing here needs a token; all of it is audited.
+// The way of a browser that signs in. Nothing here needs a token; who got in, who did
+// not and who left is audited.
 const (
 	signInPath   = "/auth/sign-in"
 	callbackPath = "/auth/callback"
@@ -129,7 +130,7 @@ func (s *server) comeBack(c *gin.Context) (models.SignedIn, error) {
 
 // throttleSignIn bounds attempts by address, whoever they are for.
 func (s *server) throttleSignIn(c *gin.Context) error {
-	q, err := s.Limiter.Take(c.Request.Context(), "sign-in:"+c.RemoteIP(), s.SignInLimit, s.RateWindow)
+	q, err := s.Limiter.Take(c.Request.Context(), "sign-in:"+source(s.remoteIP(c)), s.SignInLimit, s.RateWindow)
 	if err != nil {
 		return models.Unavailable("rate limit", err)
 	}
@@ -142,6 +143,10 @@ func (s *server) throttleSignIn(c *gin.Context) error {
 
 // signOut ends the session of this browser, everywhere.
 func (s *server) signOut(c *gin.Context) {
+	if s.sameOrigin.Check(c.Request) != nil {
+		c.Status(http.StatusNoContent) // another site signs nobody out, not even of this browser
+		return
+	}
 	id, err := s.session(c)
 	http.SetCookie(c.Writer, s.browserCookie(sessionCookie, "", http.SameSiteStrictMode, time.Time{}))
 	if err != nil {

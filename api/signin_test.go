@@ -120,6 +120,7 @@ func TestSigningOutEndsTheSessionEverywhere(t *testing.T) {
 	rec := browse(t, h, request{method: http.MethodPost, path: signOutPath}, "cross-site", session)
 	assert.Equal(t, http.StatusNoContent, rec.Code)
 	assert.NotContains(t, p.calls, "Revoke", "another site signs nobody out")
+	assert.Empty(t, rec.Result().Cookies(), "and takes no cookie away")
 	rec = browse(t, h, request{method: http.MethodPost, path: signOutPath}, "same-origin", session)
 	assert.Equal(t, http.StatusNoContent, rec.Code)
 	assert.Contains(t, p.calls, "Revoke")

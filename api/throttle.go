@@ -144,7 +144,7 @@ func (s *server) holdBack(c *gin.Context, k *call, e *models.AuditEntry) error {
 	if s.Throttles == nil {
 		return nil
 	}
-	until := s.suspects.shut(models.NetworkOf(c.RemoteIP()), s.credential(c), k.at)
+	until := s.suspects.shut(models.NetworkOf(s.remoteIP(c)), s.credential(c), k.at)
 	if until.IsZero() {
 		return nil
 	}
@@ -161,7 +161,7 @@ func (s *server) suspect(c *gin.Context, k *call) {
 	if s.Throttles == nil {
 		return
 	}
-	network := models.NetworkOf(c.RemoteIP())
+	network := models.NetworkOf(s.remoteIP(c))
 	if network == "" || s.Throttles.NetworkThrottle(c.Request.Context(), network, k.at).IsZero() {
 		return
 	}

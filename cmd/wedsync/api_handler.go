@@ -33,7 +33,7 @@ func (s *parts) apiHandler(engine *ingest.Engine, checker *health.Checker, polic
 	}
 	surface := api.Config{
 		Auth: gate, Accounts: s.store, NewKey: authn.NewServiceKey, Grants: s.hot.CachedGrants(s.store), Policies: policies, Explainer: &accesspolicy.Explainer{Records: s.store}, PolicyStore: s.store, Bindings: s.store, Audit: s.audit, Trail: s.store, Alerts: s.store,
-		Limiter: s.hot.Limiter(hotstore.LimiterOptions{Replicas: 1}), Ingest: engine,
+		Limiter: s.hot.Limiter(hotstore.LimiterOptions{Replicas: s.cfg.RateLimit.Replicas}), Ingest: engine,
 		Catalogue: s.store, Weddings: s.store, Contacts: s.store, Importer: s.importer(), Feeds: s.store, Notifier: s.notifier(),
 		KeepContacts: s.cfg.Environment == config.Production, Reservations: s.store, Decisions: s.store, States: s.store,
 		Evaluations: s.store, Previewer: &redecide.Previewer{Evaluations: s.store, Claims: s.store},
@@ -42,7 +42,7 @@ func (s *parts) apiHandler(engine *ingest.Engine, checker *health.Checker, polic
 		Seasons: s.store, SeasonRunner: launches{s.launcher, s.trail},
 		Dashboard: dashboard, SiteURL: s.cfg.SiteURL, TemporalUI: s.cfg.Temporal.UIURL, TemporalNamespace: s.cfg.Temporal.Namespace,
 		RateLimit: s.cfg.RateLimit.Requests, SignInLimit: s.cfg.RateLimit.SignIns, IngestRateLimit: s.cfg.RateLimit.IngestRequests, RateWindow: s.cfg.RateLimit.Window,
-		RBAC: s.cfg.Features.RBAC, Now: time.Now, Log: s.log,
+		TrustedProxies: s.cfg.API.TrustedProxies, RBAC: s.cfg.Features.RBAC, Now: time.Now, Log: s.log,
 		Observe: telemetry.NewAPIMetrics(s.registry).Observe, Tracing: s.cfg.Telemetry.OTLPEndpoint != "",
 	}
 	if signIn != nil {

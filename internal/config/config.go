@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // Config is what the environment says, typed. Load makes it; the zero value is of no use.
 type Config struct {
@@ -150,6 +153,8 @@ type APIServer struct {
 	ShutdownGrace time.Duration `env:"HTTP_SHUTDOWN_GRACE_SECONDS"`
 	TLSCertFile   string        `env:"API_TLS_CERT_FILE"` // both or neither
 	TLSKeyFile    string        `env:"API_TLS_KEY_FILE"`
+
+	TrustedProxies []netip.Prefix `env:"API_TRUSTED_PROXIES"`
 }
 
 // ModelledFleet says where the fleet listens and where others find it.
@@ -182,6 +187,7 @@ type RateLimit struct {
 	Window         time.Duration `env:"RATE_LIMIT_WINDOW_SECONDS"`
 	SignIns        int           `env:"RATE_LIMIT_SIGN_INS"`        // of an address, in the same window
 	IngestRequests int           `env:"RATE_LIMIT_INGEST_REQUESTS"` // of metric batches, in the same window
+	Replicas       int           `env:"RATE_LIMIT_REPLICAS"`        // API processes, which share the limits while Redis is away
 }
 
 // Ingest bounds the timestamps of samples, relative to the server's clock.

@@ -25,7 +25,7 @@ func TestEmptyEnvironmentGivesTheDefaults(t *testing.T) {
 	assert.Equal(t, APIServer{Address: "127.0.0.1:8080", ShutdownGrace: 15 * time.Second}, cfg.API)
 	assert.Equal(t, ModelledFleet{"http://127.0.0.1:8090", "127.0.0.1:8090", ""}, cfg.Fleet)
 	assert.Equal(t, Auth{Audience: "wedsync-scalability", SessionLifetime: 12 * time.Hour}, cfg.Auth)
-	assert.Equal(t, RateLimit{100, time.Minute, 20, 6000}, cfg.RateLimit)
+	assert.Equal(t, RateLimit{100, time.Minute, 20, 6000, 1}, cfg.RateLimit)
 	assert.Equal(t, Ingest{10 * time.Second, 5 * time.Second}, cfg.Ingest)
 	assert.Equal(t, Autoscale{30 * time.Second, 500, 15 * time.Minute, false, 0, 0, 0}, cfg.Autoscale)
 	assert.Equal(t, Telemetry{"info", "127.0.0.1:9464", ""}, cfg.Telemetry)

@@ -100,9 +100,11 @@ func TestValidateFor(t *testing.T) {
 		environ []string
 		want    []string
 	}{
-		"api with a secret":    {API, with(secret, "AUTH_ISSUER=i"), nil},
-		"api with a key set":   {API, with("AUTH_JWKS_URL=https://id.example/jwks", "AUTH_ISSUER=i"), nil},
-		"api with both":        {API, with(secret, "AUTH_JWKS_URL=https://id.example/jwks", "AUTH_ISSUER=i"), []string{"AUTH_TOKEN_SECRET, AUTH_JWKS_URL, AUTH_DISCOVERY: want exactly one of the three"}},
+		"api with a secret":  {API, with(secret, "AUTH_ISSUER=i"), nil},
+		"api with a key set": {API, with("AUTH_JWKS_URL=https://id.example/jwks", "AUTH_ISSUER=i"), nil},
+		"api with both":      {API, with(secret, "AUTH_JWKS_URL=https://id.example/jwks", "AUTH_ISSUER=i"), []string{"AUTH_TOKEN_SECRET, AUTH_JWKS_URL, AUTH_DISCOVERY: want exactly one of the three"}},
+		"one secret for both": {API, with(secret, "AUTH_OIDC_ISSUER=https://id.example", "AUTH_OIDC_CLIENT_ID=wedsync", "AUTH_SESSION_SECRET="+strings.Repeat("s", 32)),
+			[]string{"another secret than AUTH_TOKEN_SECRET"}},
 		"api with nothing":     {API, nil, []string{"DATABASE_URL is not set: want postgres://user:password@host:port/database", "REDIS_URL is not set: want redis://user:password@host:port/database", "AUTH_ISSUER is not set: want the issuer, up to 255 characters", "AUTH_TOKEN_SECRET, AUTH_JWKS_URL, AUTH_DISCOVERY is not set: want exactly one of the three"}},
 		"api, refused already": {API, []string{"DATABASE_URL=x", "REDIS_URL=x", "AUTH_ISSUER=i", "AUTH_TOKEN_SECRET=x"}, nil},
 		"worker":               {Worker, stores, nil},

@@ -91,6 +91,9 @@ func (c Config) signIn() error {
 	if c.Auth.OIDCIssuer == "" {
 		return nil
 	}
+	if c.Auth.SessionSecret.IsSet() && c.Auth.SessionSecret.Reveal() == c.Auth.TokenSecret.Reveal() {
+		return Problem{Variable: "AUTH_SESSION_SECRET", Allowed: "another secret than AUTH_TOKEN_SECRET: what signs sessions signs nothing else"}
+	}
 	return c.require("AUTH_OIDC_CLIENT_ID", "AUTH_SESSION_SECRET")
 }
 

@@ -142,6 +142,26 @@ func loadTarget() rule {
 	}}
 }
 
+// networks takes addresses and networks such as 10.0.0.0/8, separated by commas, and writes
+// all of them as networks. What covers everybody is refused: any caller could say who they are.
+func networks() rule {
+	return rule{"addresses or networks such as 10.0.0.0/8, separated by commas", func(raw string) (string, bool) {
+		var out []string
+		for part := range strings.SplitSeq(raw, ",") {
+			part = strings.TrimSpace(part)
+			if a, err := netip.ParseAddr(part); err == nil && a.Zone() == "" {
+				part = netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()).String()
+			}
+			p, err := netip.ParsePrefix(part)
+			if err != nil || p.Bits() == 0 || p.Addr().Is4In6() {
+				return "", false
+			}
+			out = append(out, p.Masked().String())
+		}
+		return strings.Join(out, ","), true
+	}}
+}
+
 // file takes a path; whether something is there is found when it is opened.
 func file() rule { return text("a path", 4096) }
 

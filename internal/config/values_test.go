@@ -92,6 +92,8 @@ func goodAndBad() map[string][2][]string {
 		"API_TLS_CERT_FILE":                        name(4096),
 		"API_TLS_KEY_FILE":                         name(4096),
 		"API_ADDRESS":                              listened,
+		"API_TRUSTED_PROXIES":                      {{"10.0.0.0/8", "10.1.2.3, fd00::/8,::1", "10.1.2.3/8"}, {"10.0.0.0/33", "proxy", "0.0.0.0/0", "::/0", "10.0.0.1,", "fe80::1%eth0", "::ffff:10.0.0.0/104"}},
+		"RATE_LIMIT_REPLICAS":                      whole("1 1000", "0 1001"),
 		"HTTP_SHUTDOWN_GRACE_SECONDS":              whole("0 15 300", "301"),
 		"RATE_LIMIT_REQUESTS":                      whole("1 100 1000000", "0 1000001"),
 		"RATE_LIMIT_WINDOW_SECONDS":                whole("1 60 3600", "0 3601"),

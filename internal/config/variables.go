@@ -166,11 +166,13 @@ func limits() []variable {
 		{name: "API_ADDRESS", fallback: "127.0.0.1:8080", rule: listened(), help: "Where the API listens."},
 		{name: "API_TLS_CERT_FILE", rule: file(), help: "Certificate that the API serves with. With API_TLS_KEY_FILE or not at all; a renewed one is taken up within a minute. Empty: in the clear, for a proxy in front."},
 		{name: "API_TLS_KEY_FILE", rule: file(), help: "Key of that certificate."},
+		{name: "API_TRUSTED_PROXIES", rule: networks(), help: "Proxies in front of the API, as addresses or networks: of their X-Forwarded-For the last address that is none of theirs is taken for the caller's. Empty: the header is not read."},
 		{name: "HTTP_SHUTDOWN_GRACE_SECONDS", fallback: "15", rule: whole(0, 300, "s"), help: "Time for open requests to end at a stop, in seconds."},
 		{name: "RATE_LIMIT_REQUESTS", fallback: "100", rule: whole(1, 1_000_000, ""), help: "Calls of one subject in the window."},
 		{name: "RATE_LIMIT_WINDOW_SECONDS", fallback: "60", rule: whole(1, 3600, "s"), help: "Length of the sliding window, in seconds."},
 		{name: "RATE_LIMIT_SIGN_INS", fallback: "20", rule: whole(1, 10_000, ""), help: "Sign-ins from one address in the window."},
 		{name: "RATE_LIMIT_INGEST_REQUESTS", fallback: "6000", rule: whole(1, 10_000_000, ""), help: "Metric batches of one subject in the window."},
+		{name: "RATE_LIMIT_REPLICAS", fallback: "1", rule: whole(1, 1000, ""), help: "API processes that run side by side. While Redis is away each lets its share of the limits through."},
 		{name: "INGEST_MAX_PAST_SECONDS", fallback: "10", rule: whole(1, 3600, "s"), help: "Oldest sample that is taken, in seconds before now."},
 		{name: "INGEST_MAX_FUTURE_SECONDS", fallback: "5", rule: whole(0, 300, "s"), help: "Newest sample that is taken, in seconds after now."},
 	}

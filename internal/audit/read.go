@@ -17,6 +17,7 @@ import (
 type Reader struct {
 	pool    *pgxpool.Pool
 	process string
+	looked  time.Time // when Begin or Next last succeeded, by the clock of the database
 }
 
 // NewReader connects. Close ends it.
@@ -25,7 +26,7 @@ func NewReader(ctx context.Context, url, process string) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{pool, process}, nil
+	return &Reader{pool: pool, process: process}, nil
 }
 
 // Close ends the connections.

@@ -19,39 +19,48 @@ const (
 	followRetry = 5 * time.Second
 	// pageRows bounds what is read of one stream at a time.
 	pageRows = 5000
-	// headsPast is for how long a head that moved is looked at: longer than the transaction
-	// that moved it can take to commit.
+	// headsPast is for how long before the last look a head that moved is looked at: longer than
+	// the transaction that moved it can take to commit.
 	headsPast = 10 * time.Minute
 )
 
 // Begin gives the rows of a time on, oldest first, and the position after them. Rows of a
 // stream are committed in the order of their numbers, so what Next reads by number is read
-// once, and nothing is passed over, however late it was committed.
+// once, and nothing is passed over, however late it was committed. Begin and Next are for one
+// goroutine.
 func (r *Reader) Begin(ctx context.Context, since time.Time) (rows []models.AuditEntry, at models.TrailPosition, err error) {
 	at = models.TrailPosition{}
+	var looked time.Time
 	err = r.snapshot(ctx, func(tx pgx.Tx) error {
-		heads, err := headsOf(ctx, tx, time.Time{})
+		heads, now, err := headsOf(ctx, tx, time.Time{})
 		if err != nil {
 			return err
 		}
+		looked = now
 		maps.Copy(at, heads)
 		return eachRow(ctx, tx, `WHERE at >= $1 ORDER BY at, stream, seq`, []any{since}, func(e models.AuditEntry) error {
 			rows = append(rows, e)
 			return nil
 		})
 	})
+	if err == nil {
+		r.looked = looked
+	}
 	return rows, at, err
 }
 
 // Next gives the rows that were committed since a position, oldest first, moves the position,
-// and says where rows are missing: those that a head says are there, and are not.
+// and says where rows are missing: those that a head says are there, and are not. What was
+// committed while nobody could look is given too, however long that was.
 func (r *Reader) Next(ctx context.Context, at models.TrailPosition) (rows []models.AuditEntry, gaps []models.TrailGap, err error) {
 	moved := models.TrailPosition{}
+	looked := r.looked
 	err = r.snapshot(ctx, func(tx pgx.Tx) error {
-		heads, err := headsOf(ctx, tx, time.Now().Add(-headsPast))
+		heads, now, err := headsOf(ctx, tx, r.looked)
 		if err != nil {
 			return err
 		}
+		looked = now
 		for _, stream := range slices.Sorted(maps.Keys(heads)) {
 			if heads[stream] <= at[stream] {
 				continue
@@ -68,6 +77,7 @@ func (r *Reader) Next(ctx context.Context, at models.TrailPosition) (rows []mode
 		return nil, nil, err
 	}
 	maps.Copy(at, moved)
+	r.looked = looked
 	slices.SortStableFunc(rows, func(a, b models.AuditEntry) int { return a.At.Compare(b.At) })
 	return rows, gaps, nil
 }
@@ -89,17 +99,25 @@ func nextOf(ctx context.Context, tx pgx.Tx, stream string, after, head int64) (r
 	return rows, gaps, last, err
 }
 
-// headsOf reads where the streams that moved since a time stand.
-func headsOf(ctx context.Context, tx pgx.Tx, since time.Time) (models.TrailPosition, error) {
-	heads := models.TrailPosition{}
+// headsOf reads where the streams stand that moved since the last look, and when that is. All
+// of it goes by the clock of the database, which wrote the times: this process's may be another.
+func headsOf(ctx context.Context, tx pgx.Tx, looked time.Time) (heads models.TrailPosition, now time.Time, err error) {
+	heads = models.TrailPosition{}
+	if err := tx.QueryRow(ctx, `SELECT now()`).Scan(&now); err != nil {
+		return nil, now, models.Unavailable("audit.Next", err)
+	}
+	since := looked
+	if !since.IsZero() {
+		since = since.Add(-headsPast)
+	}
 	rows, err := tx.Query(ctx, `SELECT stream, seq FROM audit_streams WHERE at >= $1`, since)
 	if err != nil {
-		return nil, models.Unavailable("audit.Next", err)
+		return nil, now, models.Unavailable("audit.Next", err)
 	}
 	var stream string
 	var seq int64
 	_, err = pgx.ForEachRow(rows, []any{&stream, &seq}, func() error { heads[stream] = seq; return nil })
-	return heads, err
+	return heads, now, err
 }
 
 // snapshot runs statements that see the same moment: a head, and all rows up to it.

@@ -56,6 +56,25 @@ func TestAReaderGetsEachRowOnceInWhateverOrderStreamsCommit(t *testing.T) {
 	assert.Empty(t, rows, "once")
 }
 
+// A machine that slept, or a database that one process could not reach: what others wrote
+// meanwhile, and ended, is read all the same.
+func TestAReaderThatCouldNotLookForLongPassesNothingOver(t *testing.T) {
+	d := newDatabase(t)
+	w, r := d.writer(t, Options{}), d.reader(t)
+	_, at, err := r.Begin(t.Context(), time.Now())
+	require.NoError(t, err)
+	e := entry("missed")
+	e.At = time.Now()
+	require.NoError(t, w.Record(t.Context(), e))
+	d.exec(t, "ALTER TABLE audit_streams NO FORCE ROW LEVEL SECURITY; UPDATE audit_streams SET at = at - interval '2 hours', closed_at = clock_timestamp() - interval '2 hours'")
+	r.looked = r.looked.Add(-3 * time.Hour)
+	rows, gaps, err := r.Next(t.Context(), at)
+	require.NoError(t, err)
+	assert.Empty(t, gaps)
+	assert.Equal(t, []string{"missed"}, idsOf(rows))
+	assert.WithinDuration(t, time.Now(), r.looked, time.Minute)
+}
+
 func TestAReaderSaysWhereRowsAreMissing(t *testing.T) {
 	d := newDatabase(t)
 	w, r := d.writer(t, Options{}), d.reader(t)

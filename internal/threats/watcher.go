@@ -165,7 +165,7 @@ func (w *Watcher) begin(ctx context.Context, before, now time.Time) error {
 		}
 	}
 	w.readFreeze(ctx, now)
-	w.observe(rows)
+	w.observe(rows, now)
 	w.recall(ctx, since)
 	w.o.Log.InfoContext(ctx, "this process watches the audit trail for threats", "since", since, "rows", len(rows))
 	return nil
@@ -201,15 +201,20 @@ func (w *Watcher) look(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	w.observe(rows)
+	w.observe(rows, now)
 	for _, g := range gaps {
 		w.pending = append(w.pending, w.detector.Missing(g)...)
 	}
 	return nil
 }
 
-func (w *Watcher) observe(rows []models.AuditEntry) {
+// observe shows the detector what is new. A row that says it is of a time to come, because a
+// clock was wrong, is of now: it would hold windows open, and alerts back, until then.
+func (w *Watcher) observe(rows []models.AuditEntry, now time.Time) {
 	for _, e := range rows {
+		if e.At.After(now) {
+			e.At = now
+		}
 		w.pending = append(w.pending, w.detector.Observe(e, threats.Surroundings{ChangeFreeze: w.freeze})...)
 	}
 }

@@ -300,6 +300,32 @@ func TestARevocationThatACrashPreventedIsMade(t *testing.T) {
 	})
 }
 
+// A process whose clock is a day ahead writes rows of tomorrow: they neither keep windows open
+// until then nor hide what comes after.
+func TestAClockThatIsAheadNeitherHidesAttacksNorMakesThem(t *testing.T) {
+	bubble(t, func(t *testing.T, p *platform) {
+		defer p.watch(t, "one")()
+		pass(2 * time.Second)
+		ahead := guesses(5, "user:anna")
+		for i := range ahead {
+			ahead[i].At = ahead[i].At.Add(24 * time.Hour)
+		}
+		tomorrow := escalation("user:eve")
+		tomorrow.At = tomorrow.At.Add(24 * time.Hour)
+		p.commit(append(ahead, tomorrow)...)
+		pass(20 * time.Minute)
+		require.Equal(t, []models.ThreatRule{models.ThreatEscalation}, p.rules())
+		p.commit(guesses(5, "user:anna")...)
+		pass(2 * time.Second)
+		assert.Len(t, p.rules(), 1, "the first five are twenty minutes old")
+		again := escalation("user:eve")
+		again.ID = "again"
+		p.commit(again)
+		pass(2 * time.Second)
+		assert.Equal(t, []models.ThreatRule{models.ThreatEscalation, models.ThreatEscalation}, p.rules())
+	})
+}
+
 func TestAGapInTheTrailIsTold(t *testing.T) {
 	bubble(t, func(t *testing.T, p *platform) {
 		defer p.watch(t, "one")()

@@ -86,13 +86,13 @@ func TestNobodyGivesByAPolicyWhatTheyDoNotHave(t *testing.T) {
 		holds []models.Role
 		want  []models.Permission
 	}{
-		"to oneself":                {"p, role:scalability_operator, *, scalability:manage, any, allow", []models.Role{models.RoleOperator}, []models.Permission{models.PermissionManage}},
-		"to another role":           {"p, role:metrics_writer, *, scalability:policy, any, allow", []models.Role{models.RoleOperator}, []models.Permission{models.PermissionPolicy}},
-		"by a link":                 {"g, role:metrics_writer, role:scalability_admin", []models.Role{models.RoleOperator}, []models.Permission{models.PermissionWeddingPriority, models.PermissionManage, models.PermissionAudit, models.PermissionPolicy}},
-		"what one has":              {"p, role:metrics_writer, *, scalability:read, any, allow", []models.Role{models.RoleViewer}, nil},
-		"by who has all":            {"g, role:metrics_writer, role:scalability_admin", []models.Role{models.RoleAdmin}, nil},
-		"a denial gives nothing":    {"p, role:scalability_viewer, *, scalability:read, any, deny", nil, nil},
-		"by who has nothing":        {"p, role:scalability_viewer, *, scalability:ingest, any, allow", nil, []models.Permission{models.PermissionIngest}},
+		"to oneself":             {"p, role:scalability_operator, *, scalability:manage, any, allow", []models.Role{models.RoleOperator}, []models.Permission{models.PermissionManage}},
+		"to another role":        {"p, role:metrics_writer, *, scalability:policy, any, allow", []models.Role{models.RoleOperator}, []models.Permission{models.PermissionPolicy}},
+		"by a link":              {"g, role:metrics_writer, role:scalability_admin", []models.Role{models.RoleOperator}, []models.Permission{models.PermissionWeddingPriority, models.PermissionManage, models.PermissionAudit, models.PermissionPolicy}},
+		"what one has":           {"p, role:metrics_writer, *, scalability:read, any, allow", []models.Role{models.RoleViewer}, nil},
+		"by who has all":         {"g, role:metrics_writer, role:scalability_admin", []models.Role{models.RoleAdmin}, nil},
+		"a denial gives nothing": {"p, role:scalability_viewer, *, scalability:read, any, deny", nil, nil},
+		"by who has nothing":     {"p, role:scalability_viewer, *, scalability:ingest, any, allow", nil, []models.Permission{models.PermissionIngest}},
 	} {
 		next, err := Compile(policyText + c.row + "\n")
 		require.NoError(t, err, name)

@@ -247,7 +247,7 @@ func (r *Reader) last(ctx context.Context, f models.AuditFilter, o FollowOptions
 	var found []models.AuditEntry
 	where, args := conditions(f)
 	err = r.snapshot(ctx, func(tx pgx.Tx) error {
-		if at, err = headsOf(ctx, tx, time.Time{}); err != nil {
+		if at, r.looked, err = headsOf(ctx, tx, time.Time{}); err != nil {
 			return err
 		}
 		return eachRow(ctx, tx, where+fmt.Sprintf(" ORDER BY at DESC, id DESC LIMIT %d", o.Last), args, func(e models.AuditEntry) error {

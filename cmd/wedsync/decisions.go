@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/wedsync/scalability/internal/audit"
 	"github.com/wedsync/scalability/internal/config"
 	"github.com/wedsync/scalability/internal/redecide"
 	"github.com/wedsync/scalability/internal/store"
@@ -40,29 +42,53 @@ is changed.`,
 type archive struct {
 	root          string
 	retentionDays int
+	url           string
+	audited       bool // by the configuration
 }
 
 // open connects as the application, in the scope of the platform: who has the address may
-// read everything anyway.
+// read everything anyway. What was opened so changes nothing.
 func (a *archive) open(ctx context.Context) (*store.Store, error) {
 	cfg, err := config.ForProcess(config.Inspect)
 	if err != nil {
 		return nil, err
 	}
-	a.retentionDays = cfg.Monitoring.MetricsRetentionDays
-	url := cfg.Database.URL.Reveal()
-	if url == "" {
-		if url, err = devDatabase(a.root); err != nil {
+	a.retentionDays, a.audited = cfg.Monitoring.MetricsRetentionDays, cfg.Security.AuditLogging
+	if a.url = cfg.Database.URL.Reveal(); a.url == "" {
+		if a.url, err = devDatabase(a.root); err != nil {
 			return nil, err
 		}
 	}
+	contacts, err := contactBox(cfg.Wedding)
+	if err != nil {
+		return nil, err
+	}
 	st, err := store.Open(ctx, store.Options{
-		URL: url, MaxConnections: 2, ConnectionTimeout: cfg.Database.ConnectionTimeout, QueryTimeout: cfg.Database.QueryTimeout,
+		URL: a.url, MaxConnections: 2, ConnectionTimeout: cfg.Database.ConnectionTimeout, QueryTimeout: cfg.Database.QueryTimeout, Contacts: contacts,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return st.As(models.Scope{Role: models.ScopeSystem, Subject: "decisions"}), nil
+	return st.Audited(unrecorded{}).As(models.Scope{Role: models.ScopeSystem, Subject: operator()}), nil
+}
+
+// unrecorded refuses every change of a command that was opened for reading: those that change
+// something say so, and are on record.
+type unrecorded struct{}
+
+// Append refuses.
+func (unrecorded) Append(context.Context, *sql.Tx, models.AuditEntry) error {
+	return errors.New("this command may only read")
+}
+
+// change is with for a command that changes something: each change is in the audit trail.
+func (a *archive) change(cmd *cobra.Command, do func(context.Context, *store.Store) error) error {
+	return a.with(cmd, func(ctx context.Context, st *store.Store) error {
+		if !a.audited {
+			return do(ctx, st.Audited(nil))
+		}
+		return withTrail(ctx, a.url, func(w *audit.Writer) error { return do(ctx, st.Audited(w.Changes())) })
+	})
 }
 
 // devDatabase is the address of the database of the running wedsync dev.

@@ -29,7 +29,7 @@ loading the same again changes nothing.
 A CSV file has lines of a time (RFC 3339 with an offset, or seconds since 1970) and a load
 in requests per second; its first line may name the columns timestamp and rps. A
 Prometheus query has to give one series. A bad value ends the command before anything is
-stored, and is named with its line. Models learn what was loaded at their next fit: start
+stored, and is named with its line. That hours were loaded is in the audit trail. Models learn what was loaded at their next fit: start
 the job with POST /workflows {"kind":"maintenance","job":"refit"}, or wait for the night.`,
 		Example: `  wedsync forecast backfill --csv api-2026.csv --service api
   wedsync forecast backfill --prometheus http://127.0.0.1:9090 --service api \
@@ -66,7 +66,7 @@ func (o *backfillFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	return o.with(cmd, func(ctx context.Context, st *store.Store) error {
+	return o.change(cmd, func(ctx context.Context, st *store.Store) error {
 		bar, changed := newBar(cmd.ErrOrStderr()), 0
 		for start := 0; start < len(hours); start += backfillRows {
 			end := min(start+backfillRows, len(hours))

@@ -45,7 +45,7 @@ Start with "wedsync dev": it brings everything up on this machine.`,
 	}
 	cmd.AddCommand(
 		devCommand(), apiCommand(), workerCommand(), fleetCommand(), migrateCommand(),
-		replayCommand(), demoCommand(), spikeCommand(), simulateCommand(), forecastCommand(), decisionsCommand(), weddingsCommand(), seasonCommand(), weddingDayCommand(), accessCommand(), auditCommand(), securityCommand(), tokenCommand(), configCommand(),
+		replayCommand(), demoCommand(), spikeCommand(), simulateCommand(), forecastCommand(), decisionsCommand(), weddingsCommand(), seasonCommand(), weddingDayCommand(), accessCommand(), auditCommand(), keysCommand(), securityCommand(), tokenCommand(), configCommand(),
 	)
 	return cmd
 }

@@ -64,7 +64,7 @@ func seedServices(cmd *cobra.Command, cfg config.Config) (int, error) {
 	added := 0
 	err := onRecord(cmd, cfg, func(st *store.Store, trail recorder) (err error) {
 		if err = trail.Record(cmd.Context(), models.AuditEntry{
-			Actor: "svc:owner", Action: "change.schema", Object: "database", Decision: models.AuditAllow, Rule: "migrate up",
+			Actor: operator(), Action: "change.schema", Object: "database", Decision: models.AuditAllow, Rule: "migrate up",
 			Context: map[string]string{"version": version},
 		}); err != nil {
 			return err
@@ -102,7 +102,7 @@ func openOwner(cmd *cobra.Command, cfg config.Config) (*store.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return st.As(models.Scope{Role: models.ScopeSystem, Subject: "owner"}), nil
+	return st.As(models.Scope{Role: models.ScopeSystem, Subject: operator()}), nil
 }
 
 func roleOf(databaseURL string) string {

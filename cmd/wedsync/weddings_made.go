@@ -143,7 +143,7 @@ changes nothing.`,
 				return errors.New("WEDDING_PSEUDONYM_KEY is not set: pseudonyms are made with it")
 			}
 			a := archive{root: root}
-			return a.with(cmd, func(ctx context.Context, st *store.Store) error {
+			return a.change(cmd, func(ctx context.Context, st *store.Store) error {
 				renamed, forgotten, err := st.RenameWeddings(ctx, names.Wedding)
 				if err != nil {
 					return err

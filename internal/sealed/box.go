@@ -20,6 +20,9 @@ func NewBox(keys []Key) (*Box, error) {
 	return &Box{codec: c}, nil
 }
 
+// Current names the key that seals.
+func (b *Box) Current() string { return b.codec.sealer }
+
 // Seal encrypts a value and names the key: nonce, then ciphertext.
 func (b *Box) Seal(plain, belongsTo []byte) (keyID string, sealed []byte, err error) {
 	id := b.codec.sealer

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"time"
 
 	"gorm.io/gorm"
@@ -94,13 +95,77 @@ func (s *Store) ForgetWeddingContact(ctx context.Context, weddingID string) erro
 	})
 }
 
+// ContactKeys counts the contacts under each key.
+func (s *Store) ContactKeys(ctx context.Context) (map[string]int, error) {
+	var rows []struct {
+		KeyID string
+		N     int
+	}
+	err := s.read(ctx, "store.ContactKeys", func(tx *gorm.DB) error {
+		return tx.Raw("SELECT key_id, count(*) AS n FROM wedding_contacts GROUP BY key_id").Scan(&rows).Error
+	})
+	counts := map[string]int{}
+	for _, r := range rows {
+		counts[r.KeyID] = r.N
+	}
+	return counts, err
+}
+
+// Resealed is what one step of ReencryptContacts did.
+type Resealed struct {
+	Done     int
+	Unopened []string // weddings whose contact no known key opens; they are left as they are
+	Last     string   // wedding of the last contact that was looked at; "": none was left
+}
+
+// ReencryptContacts seals up to limit contacts that are not under the current key anew, those of
+// weddings after a given one. Each step is a transaction of its own: whoever is stopped begins
+// again with what is left. Who edited a contact last, and when, stays.
+func (s *Store) ReencryptContacts(ctx context.Context, after string, limit int) (r Resealed, err error) {
+	const op = "store.ReencryptContacts"
+	if s.contacts == nil {
+		return r, &models.Error{Kind: models.KindConflict, Op: op, Field: "contact", Rule: "cannot be read: WEDDING_CONTACT_KEYS is not set"}
+	}
+	current := s.contacts.Current()
+	err = s.changed(ctx, op, func(tx *gorm.DB) (changed, error) {
+		var rows []contactRow
+		err := tx.Raw("SELECT wedding_id, key_id, sealed FROM wedding_contacts WHERE key_id <> ? AND wedding_id > ? ORDER BY wedding_id LIMIT ? FOR UPDATE", current, after, limit).Scan(&rows).Error
+		if err != nil {
+			return changed{}, err
+		}
+		var ids []string
+		var anew [][]byte
+		for _, row := range rows {
+			r.Last = row.WeddingID
+			plain, err := s.contacts.Open(row.KeyID, row.Sealed, []byte(row.WeddingID))
+			if err != nil {
+				r.Unopened = append(r.Unopened, row.WeddingID)
+				continue
+			}
+			_, box, err := s.contacts.Seal(plain, []byte(row.WeddingID))
+			if err != nil {
+				return changed{}, err
+			}
+			ids, anew = append(ids, row.WeddingID), append(anew, box)
+		}
+		if r.Done = len(ids); r.Done == 0 {
+			return changed{}, nil
+		}
+		_, err = exec(tx, "UPDATE wedding_contacts c SET key_id = $1, sealed = n.sealed FROM unnest($2::text[], $3::bytea[]) AS n (id, sealed) WHERE c.wedding_id = n.id", current, ids, anew)
+		c := named("weddings", ids)
+		c["key"] = current
+		return changed{object: "contacts", context: c}, err
+	})
+	return r, err
+}
+
 // RenameWeddings gives each wedding that rename changes its new name, and forgets all
 // contacts, in one transaction: what was copied from production loses what names people.
 func (s *Store) RenameWeddings(ctx context.Context, rename func(models.Wedding) models.Wedding) (renamed, forgotten int, err error) {
-	err = s.change(ctx, "store.RenameWeddings", "weddings", func(tx *gorm.DB) error {
+	err = s.changed(ctx, "store.RenameWeddings", func(tx *gorm.DB) (changed, error) {
 		var all []models.Wedding
 		if err := tx.Find(&all).Error; err != nil {
-			return err
+			return changed{}, err
 		}
 		for _, w := range all {
 			next := rename(w)
@@ -110,12 +175,12 @@ func (s *Store) RenameWeddings(ctx context.Context, rename func(models.Wedding) 
 			renamed++
 			if err := tx.Model(&models.Wedding{}).Where("id = ?", w.ID).
 				Updates(map[string]any{"reference": next.Reference, "external_uid": next.ExternalUID, "revision": gorm.Expr("revision + 1")}).Error; err != nil {
-				return err
+				return changed{}, err
 			}
 		}
 		res := tx.Where("true").Delete(&contactRow{})
 		forgotten = int(res.RowsAffected)
-		return res.Error
+		return changed{object: "weddings", context: map[string]string{"renamed": strconv.Itoa(renamed), "forgotten": strconv.Itoa(forgotten)}}, res.Error
 	})
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		err = nil

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/google/uuid"
 	"gorm.io/gorm"
@@ -31,24 +32,33 @@ func (s *Store) ImportWeddings(ctx context.Context, p models.ImportPlan) (models
 			return report, classify(op, err)
 		}
 	}
-	err := s.change(ctx, op, "weddings of "+p.Source, func(tx *gorm.DB) error {
+	err := s.changed(ctx, op, func(tx *gorm.DB) (changed, error) {
 		// Two imports of a source wait for each other.
 		if _, err := exec(tx, "SELECT pg_advisory_xact_lock(hashtextextended('wedsync import ' || $1, 0))", p.Source); err != nil {
-			return err
+			return changed{}, err
 		}
 		known, err := knownWeddings(tx, p)
 		if err != nil {
-			return err
+			return changed{}, err
 		}
 		d := compare(p, known)
 		report = d.report
 		if err := d.believable(); err != nil {
-			return err
+			return changed{}, err
 		}
 		if p.DryRun {
-			return s.sealable(d.contacts)
+			return changed{}, s.sealable(d.contacts)
 		}
-		return s.apply(tx, p, d)
+		if len(d.write)+len(d.contacts) == 0 {
+			return changed{}, nil
+		}
+		var ids []string
+		for _, w := range d.write {
+			ids = append(ids, w.ID)
+		}
+		c := named("weddings", ids)
+		c["created"], c["changed"], c["cancelled"] = strconv.Itoa(report.Created), strconv.Itoa(report.Changed), strconv.Itoa(report.Cancelled)
+		return changed{object: "weddings of " + p.Source, context: c}, s.apply(tx, p, d)
 	})
 	if err != nil {
 		return models.ImportReport{}, err

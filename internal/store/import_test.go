@@ -24,6 +24,8 @@ func (b box) Seal(plain, belongsTo []byte) (string, []byte, error) {
 	return b.id, out, nil
 }
 
+func (b box) Current() string { return b.id }
+
 func (b box) Open(keyID string, sealed, belongsTo []byte) ([]byte, error) {
 	if keyID != b.id {
 		return nil, models.NotFound("key", keyID)

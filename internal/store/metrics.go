@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strconv"
 	"time"
 
 	"gorm.io/gorm"
@@ -138,7 +139,7 @@ func (s *Store) LoadHours(ctx context.Context, service models.ServiceName, sourc
 		return 0, classify(op, models.Invalid("source", source, "must say where the hours come from, and not be "+measuredHere))
 	}
 	var n int64
-	err := s.write(ctx, op, func(tx *gorm.DB) error {
+	err := s.changed(ctx, op, func(tx *gorm.DB) (changed, error) {
 		var at []time.Time
 		var mean []float64
 		var samples []int64
@@ -152,7 +153,12 @@ func (s *Store) LoadHours(ctx context.Context, service models.ServiceName, sourc
 			ON CONFLICT (service, hour) DO UPDATE SET mean_rps = excluded.mean_rps, samples = excluded.samples, source = excluded.source
 			WHERE hourly_loads.source <> $6 AND (hourly_loads.mean_rps, hourly_loads.samples, hourly_loads.source) IS DISTINCT FROM (excluded.mean_rps, excluded.samples, excluded.source)`,
 			string(service), source, at, mean, samples, measuredHere)
-		return err
+		if err != nil || n == 0 {
+			return changed{}, err
+		}
+		return changed{object: "service/" + string(service) + "/hours", context: map[string]string{
+			"source": source, "hours": strconv.FormatInt(n, 10), "from": at[0].Format(time.RFC3339), "until": at[len(at)-1].Format(time.RFC3339),
+		}}, nil
 	})
 	return int(n), err
 }
@@ -315,7 +321,12 @@ func (s *Store) DropPartitions(ctx context.Context, now time.Time, metricsDays, 
 
 func (s *Store) partitions(ctx context.Context, op, call string, args ...any) ([]string, error) {
 	names := []string{}
-	err := s.write(ctx, op, func(tx *gorm.DB) error { return tx.Raw(call, args...).Scan(&names).Error })
+	err := s.changed(ctx, op, func(tx *gorm.DB) (changed, error) {
+		if err := tx.Raw(call, args...).Scan(&names).Error; err != nil || len(names) == 0 {
+			return changed{}, err
+		}
+		return changed{object: "partitions", context: named("partitions", names)}, nil
+	})
 	if err != nil {
 		return nil, err
 	}

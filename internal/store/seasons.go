@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"gorm.io/gorm"
@@ -17,7 +18,7 @@ func (s *Store) KeepSeason(ctx context.Context, season models.Season, settled []
 	if err := checkText(season); err != nil {
 		return classify(op, err)
 	}
-	return s.write(ctx, op, func(tx *gorm.DB) error {
+	return s.change(ctx, op, "season/"+season.ID, func(tx *gorm.DB) error {
 		err := tx.Clauses(clause.OnConflict{
 			Columns:   []clause.Column{{Name: "id"}},
 			DoUpdates: clause.AssignmentColumns([]string{"bounds", "phase", "outcome", "sentence", "report", "approved", "effective", "proposed", "updated_at"}),
@@ -86,7 +87,7 @@ func (s *Store) SavePlan(ctx context.Context, p models.SeasonPlan, superseded ..
 	if err := checkText(p); err != nil {
 		return classify(op, err)
 	}
-	return s.write(ctx, op, func(tx *gorm.DB) error {
+	return s.change(ctx, op, fmt.Sprintf("season/%s/plan/%d", p.SeasonID, p.Version), func(tx *gorm.DB) error {
 		err := tx.Clauses(clause.OnConflict{
 			UpdateAll: true,
 			Where:     clause.Where{Exprs: []clause.Expression{clause.Expr{SQL: "season_plans.decided_by = ''"}}},
@@ -114,8 +115,13 @@ func (s *Store) SaveCapacityProofs(ctx context.Context, proofs []models.Capacity
 	if len(proofs) == 0 {
 		return nil
 	}
-	return s.write(ctx, "store.SaveCapacityProofs", func(tx *gorm.DB) error {
-		return tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&proofs).Error
+	return s.changed(ctx, "store.SaveCapacityProofs", func(tx *gorm.DB) (changed, error) {
+		var ids []string
+		for _, p := range proofs {
+			ids = append(ids, p.ID)
+		}
+		return changed{object: "season/" + proofs[0].SeasonID + "/certificates", context: named("certificates", ids)},
+			tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&proofs).Error
 	})
 }
 
@@ -162,11 +168,19 @@ func (s *Store) EndReservations(ctx context.Context, ids []string, actor string,
 		return 0, nil
 	}
 	n := 0
-	err := s.write(ctx, "store.EndReservations", func(tx *gorm.DB) error {
-		res := tx.Model(&models.Reservation{}).Where("id IN ? AND ended_at IS NULL AND ends_at > ?", ids, at).
+	err := s.changed(ctx, "store.EndReservations", func(tx *gorm.DB) (changed, error) {
+		var ended []models.Reservation
+		res := tx.Model(&ended).Clauses(clause.Returning{Columns: []clause.Column{{Name: "id"}}}).
+			Where("id IN ? AND ended_at IS NULL AND ends_at > ?", ids, at).
 			Select("ended_at", "ended_by").Updates(models.Reservation{EndedAt: &at, EndedBy: actor})
-		n = int(res.RowsAffected)
-		return res.Error
+		if n = int(res.RowsAffected); n == 0 {
+			return changed{}, res.Error
+		}
+		var which []string
+		for _, r := range ended {
+			which = append(which, r.ID)
+		}
+		return changed{object: "reservations", context: named("reservations", which)}, res.Error
 	})
 	return n, err
 }

@@ -31,6 +31,7 @@ type Options struct {
 // Sealer encrypts what must not be read in the database, bound to what it belongs to.
 type Sealer interface {
 	Seal(plain, belongsTo []byte) (keyID string, sealed []byte, err error)
+	Current() (keyID string) // of the key that seals
 	Open(keyID string, sealed, belongsTo []byte) ([]byte, error)
 }
 

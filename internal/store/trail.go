@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -31,8 +32,21 @@ func (s *Store) Audited(t Trail) *Store {
 // transaction, because the trail's head is locked from then on. The entry is there when the
 // change is, also where the call found that nothing was left to do.
 func (s *Store) change(ctx context.Context, op, object string, do func(tx *gorm.DB) error) error {
+	return s.changed(ctx, op, func(tx *gorm.DB) (changed, error) { return changed{object: object}, do(tx) })
+}
+
+// changed is what was changed, as far as it is known only afterwards; no object: nothing was
+// that is worth an entry.
+type changed struct {
+	object  string
+	context map[string]string
+}
+
+// changed is change where what was changed is known only afterwards.
+func (s *Store) changed(ctx context.Context, op string, do func(tx *gorm.DB) (changed, error)) error {
 	return s.write(ctx, op, func(tx *gorm.DB) error {
-		if err := do(tx); err != nil || s.trail == nil {
+		what, err := do(tx)
+		if err != nil || s.trail == nil || what.object == "" {
 			return err
 		}
 		inner, ok := tx.Statement.ConnPool.(*sql.Tx)
@@ -48,10 +62,21 @@ func (s *Store) change(ctx context.Context, op, object string, do func(tx *gorm.
 			actor = "svc:" + actor // a process of ours
 		}
 		return s.trail.Append(ctx, inner, models.AuditEntry{
-			Actor: actor, Action: actionOf(op), Object: object, Decision: models.AuditAllow, Rule: "scope " + string(scope.Role),
+			Actor: actor, Action: actionOf(op), Object: what.object, Decision: models.AuditAllow, Rule: "scope " + string(scope.Role), Context: what.context,
 			RequestID: origin.RequestID, TraceID: origin.TraceID, RemoteIP: origin.RemoteIP,
 		})
 	})
+}
+
+// named puts a list into the context of an entry, several names in each value, since a value is
+// cut where it is long.
+func named(what string, names []string) map[string]string {
+	const each = 12
+	out := map[string]string{"count": strconv.Itoa(len(names))}
+	for i := 0; i < len(names) && i < 30*each; i += each {
+		out[fmt.Sprintf("%s%02d", what, i/each)] = strings.Join(names[i:min(i+each, len(names))], " ")
+	}
+	return out
 }
 
 // actionOf names what was done as the trail does: store.CreateWedding is create.wedding.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"gorm.io/gorm"
@@ -16,9 +17,48 @@ func (s *Store) SaveWeddingDay(ctx context.Context, d models.WeddingDay) error {
 	if err := checkText(d); err != nil {
 		return classify(op, err)
 	}
-	return s.write(ctx, op, func(tx *gorm.DB) error {
-		return tx.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "date"}, {Name: "region"}}, UpdateAll: true}).Create(&d).Error
+	return s.changed(ctx, op, func(tx *gorm.DB) (changed, error) {
+		var before []models.WeddingDay
+		if err := tx.Where("date = ? AND region = ?", d.Date, d.Region).Limit(1).Find(&before).Error; err != nil {
+			return changed{}, err
+		}
+		var old models.WeddingDay
+		if len(before) > 0 {
+			old = before[0]
+		}
+		return turn(old, d), tx.Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "date"}, {Name: "region"}}, UpdateAll: true}).Create(&d).Error
 	})
+}
+
+// turn is what of a day goes on record: each phase, each note, and when the strict thresholds
+// hold. That the numbers of the day move on does not.
+func turn(old, d models.WeddingDay) changed {
+	c := map[string]string{}
+	if d.Phase != old.Phase {
+		c["phase"] = string(d.Phase)
+	}
+	known := map[string]bool{}
+	for _, n := range old.Notes {
+		known[n.At.UTC().Format(time.RFC3339Nano)+n.Text] = true
+	}
+	for i, n := range d.Notes {
+		if !known[n.At.UTC().Format(time.RFC3339Nano)+n.Text] {
+			c[fmt.Sprintf("note%02d", i)] = n.Text
+		}
+	}
+	for name, at := range map[string][2]*time.Time{"strictFrom": {old.StrictFrom, d.StrictFrom}, "strictUntil": {old.StrictTo, d.StrictTo}} {
+		if at[0] == nil && at[1] == nil || at[0] != nil && at[1] != nil && at[0].Equal(at[1].Truncate(time.Microsecond)) {
+			continue
+		}
+		c[name] = "none"
+		if at[1] != nil {
+			c[name] = at[1].UTC().Format(time.RFC3339)
+		}
+	}
+	if len(c) == 0 {
+		return changed{}
+	}
+	return changed{object: "wedding-day/" + d.Date + "/" + d.Region, context: c}
 }
 
 // WeddingDays lists days by date, earliest first.

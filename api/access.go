@@ -22,6 +22,7 @@ const (
 	ruleRBACDisabled = "rbac disabled"
 	ruleRateLimited  = "rate_limited"
 	ruleNoRoles      = "roles unavailable"
+	ruleRevoked      = "revoked" // a moment ago
 	ruleNoWeddings   = "weddings unavailable"
 	ruleNoLimiter    = "rate limiter unavailable"
 	ruleNoKeys       = "keys unavailable"
@@ -195,6 +196,9 @@ func (s *server) authorise(c *gin.Context, k *call, r route, e *models.AuditEntr
 	policy, grants, err := s.authority(c.Request.Context(), k, r.permission)
 	if err != nil {
 		e.Rule = ruleNoRoles
+		if models.KindOf(err) == models.KindUnauthorised {
+			e.Rule = ruleRevoked
+		}
 		return err
 	}
 	k.roles = grants.Roles

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/wedsync/scalability/internal/authn"
 	"github.com/wedsync/scalability/models"
+	"github.com/wedsync/scalability/policies/access"
 )
 
 // sample is a good call of a guarded route, and the port behind it.
@@ -215,6 +217,58 @@ func TestEveryRouteRefusesBadTokensAndSaysWhyInTheAudit(t *testing.T) {
 			assert.Equal(t, map[string]int{"address:192.0.2.1": 1}, p.counts, "failures are counted by address")
 		}
 	})
+}
+
+// anew counts what is read anew, and has it say what it is told to.
+type anew struct {
+	Authenticator
+	Policies
+	p *platform
+}
+
+func (a anew) Recheck(ctx context.Context, _ models.Identity) error { return a.p.enter(ctx, "Recheck") }
+
+func (a anew) Fresh(ctx context.Context) (*access.Policy, error) {
+	return a.Policies.Policy(), a.p.enter(ctx, "Fresh")
+}
+
+func TestWhatIsRiskyIsJudgedByWhatHoldsNowAndTheRestByWhatHeldAMomentAgo(t *testing.T) {
+	p := newPlatform()
+	h := p.handler(t, func(c *Config) {
+		a := anew{c.Auth, c.Policies, p}
+		c.Auth, c.Policies = a, a
+	})
+	risky := 0
+	visit(t, func(t *testing.T, r route, s sample) {
+		p.reset()
+		send(t, h, request{method: r.method, path: s.path, body: s.body, as: "admin"})
+		is := r.permission == models.PermissionManage || r.permission == models.PermissionPolicy
+		for _, read := range []string{"Recheck", "Fresh", "FreshGrants"} {
+			assert.Equal(t, is, p.called(read), "%s: %s", r.key(), read)
+		}
+		if !is {
+			return
+		}
+		risky++
+		for read, want := range map[string]struct {
+			err  error
+			code int
+		}{
+			"Recheck":     {&models.Error{Kind: models.KindUnauthorised, Rule: "revoked"}, http.StatusUnauthorized},
+			"Fresh":       {errors.New("postgres is away"), http.StatusServiceUnavailable},
+			"FreshGrants": {errors.New("postgres is away"), http.StatusServiceUnavailable},
+		} {
+			p.reset()
+			p.fails(read, want.err)
+			rec := send(t, h, request{method: r.method, path: s.path, body: s.body, as: "admin"})
+			assert.Equal(t, want.code, rec.Code, "%s without %s", r.key(), read)
+			assert.False(t, p.called(s.port), "%s without %s", r.key(), read)
+			require.Len(t, p.entries(), 1)
+			assert.Equal(t, models.AuditDeny, p.entries()[0].Decision)
+			assert.Equal(t, want.code == http.StatusUnauthorized, p.entries()[0].Rule == ruleRevoked)
+		}
+	})
+	assert.Greater(t, risky, 20)
 }
 
 func TestWithoutAnAuditEntryNothingHappens(t *testing.T) {

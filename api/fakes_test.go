@@ -377,6 +377,9 @@ func (f fixed) Policy() *access.Policy { return f.policy }
 func (f fixed) Fresh(context.Context) (*access.Policy, error) { return f.policy, nil }
 
 func (p *platform) FreshGrants(ctx context.Context, subject string, now time.Time) (models.Grants, error) {
+	if err := p.enter(ctx, "FreshGrants"); err != nil {
+		return models.Grants{}, err
+	}
 	return p.Grants(ctx, subject, now)
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -181,11 +182,13 @@ func TestTwoAPIProcessesShareQuotasAndRevocations(t *testing.T) {
 	code, body = s.call(t, "admin", http.MethodPost, "/api/scalability/service-accounts/e2e-quota/keys", map[string]any{"validDays": 1}, &made)
 	require.Equal(t, http.StatusCreated, code, body)
 	s.exec(t, `INSERT INTO role_bindings (subject, role, valid_from, created_by, created_at) VALUES ('svc:e2e-quota', 'scalability_viewer', now(), 'e2e', now())`)
+	// An address of its own: the refused calls of other tests used this machine's other one up.
+	client := from(t, "127.77.0.2")
 	ask := func(api string) (int, http.Header) {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, api+"/api/scalability/services/api", nil)
 		require.NoError(t, err)
 		req.Header.Set("Authorization", "Bearer "+made.Key)
-		res, err := http.DefaultClient.Do(req)
+		res, err := client.Do(req)
 		require.NoError(t, err)
 		defer res.Body.Close()
 		return res.StatusCode, res.Header
@@ -198,8 +201,11 @@ func TestTwoAPIProcessesShareQuotasAndRevocations(t *testing.T) {
 			code, header := ask([]string{one.API, two.API}[i%2])
 			assert.Equal(t, "100", header.Get("X-RateLimit-Limit"))
 			assert.Equal(t, "60", header.Get("X-RateLimit-Window"))
+			assert.Equal(t, `"default";q=100;w=60`, header.Get("RateLimit-Policy"))
+			assert.Regexp(t, `^"default";r=\d+;t=\d+$`, header.Get("RateLimit"))
 			if code == http.StatusTooManyRequests {
-				assert.NotEmpty(t, header.Get("Retry-After"))
+				assert.Regexp(t, `^([1-9]|[1-5]\d|60)$`, header.Get("Retry-After"))
+				assert.Contains(t, header.Get("RateLimit"), `r=0;`)
 			}
 			answers <- code
 		}()
@@ -233,6 +239,13 @@ func TestTwoAPIProcessesShareQuotasAndRevocations(t *testing.T) {
 	began = time.Now()
 	eventually(t, 2*time.Second, "the second API refuses the subject", func() bool { code, _ := ask(two.API); return code == http.StatusUnauthorized })
 	t.Logf("a revoked subject was refused by another process after %s, without Redis", time.Since(began).Round(10*time.Millisecond))
+}
+
+// from is a client that calls from an address of this machine.
+func from(t *testing.T, address string) *http.Client {
+	transport := &http.Transport{DialContext: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}).DialContext}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
 }
 
 // stopRedis stops Redis for the rest of a test.

@@ -19,16 +19,17 @@ func accessCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "access",
 		Short: "Give roles to people and service accounts, take them away, and say who may do what",
-		Long: `Works as DATABASE_OWNER_URL: whoever can migrate the database can name its first
-administrator. Subjects are user:<sub> for people and svc:<sub> for service accounts,
+		Long: `grant, revoke and list work as DATABASE_OWNER_URL: whoever can migrate the database can
+name its first administrator. Subjects are user:<sub> for people and svc:<sub> for service accounts,
 where <sub> is the subject of their tokens.`,
 		Example: `  wedsync access grant user:anna scalability_admin
   wedsync access list
   wedsync access can user:anna scalability:scale_standard service/api
   wedsync access can user:carla scalability:wedding_priority wedding/0197f3c2-5b7e-7c31-9a54-2f0e6d1c8b90 --at 2027-06-12T14:00:00Z
-  wedsync access policy`,
+  wedsync access policy
+  wedsync access policies propose rules.csv --reason "operators may book weddings"`,
 	}
-	cmd.AddCommand(accessGrantCommand(), accessRevokeCommand(), accessListCommand(), accessCanCommand(), accessPolicyCommand())
+	cmd.AddCommand(accessGrantCommand(), accessRevokeCommand(), accessListCommand(), accessCanCommand(), accessPolicyCommand(), accessPoliciesCommand())
 	return cmd
 }
 

@@ -72,7 +72,7 @@ func accessPolicyCommand() *cobra.Command {
 		Use:   "policy",
 		Short: "Print the access policy in force",
 		Long: `Prints the rules by which calls are judged. Another policy is proposed by one person and
-approved by another through the API: POST /api/scalability/access/policies.`,
+approved by another: see wedsync access policies.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.with(cmd, func(ctx context.Context, st *store.Store) error {

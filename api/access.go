@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -346,9 +345,4 @@ func (s *server) scope(k *call) models.Scope {
 		}
 	}
 	return sc
-}
-
-// wantsStream says whether the request is for the live stream.
-func wantsStream(c *gin.Context) bool {
-	return c.FullPath() == base+"/metrics/realtime" && strings.Contains(c.GetHeader("Accept"), "text/event-stream")
 }

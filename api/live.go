@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -324,4 +325,9 @@ func (w eventWriter) write(text string) error {
 		return err
 	}
 	return w.rc.Flush()
+}
+
+// wantsStream says whether the request is for the live stream.
+func wantsStream(c *gin.Context) bool {
+	return c.FullPath() == base+"/metrics/realtime" && strings.Contains(c.GetHeader("Accept"), "text/event-stream")
 }

@@ -150,6 +150,51 @@ func TestARevocationHoldsWithinASecond(t *testing.T) {
 	}
 }
 
+// What is risky does not wait for the second to pass.
+func TestARecheckSeesARevocationAtOnce(t *testing.T) {
+	r := &records{}
+	g, _, _ := gate(t, r)
+	token, err := authn.Issue(secret, authn.Claims{Subject: "ada", Issuer: issuer, Audience: audience, TokenID: "t1", IssuedAt: now, ExpiresAt: now.Add(time.Hour)})
+	require.NoError(t, err)
+	ada, err := g.Verify(t.Context(), token)
+	require.NoError(t, err)
+	key, id := aKey(t, r)
+	program, err := g.Verify(t.Context(), key)
+	require.NoError(t, err)
+	for _, who := range []models.Identity{ada, program} {
+		require.NoError(t, g.Recheck(t.Context(), who))
+	}
+
+	r.revoked = []models.Revocation{{Subject: "user:ada", CreatedAt: now}}
+	assert.Equal(t, authn.ReasonRevoked, authn.ReasonOf(g.Recheck(t.Context(), ada)))
+	require.NoError(t, g.Recheck(t.Context(), program))
+	_, err = g.Verify(t.Context(), token)
+	require.NoError(t, err, "elsewhere it holds for a second")
+
+	ended := r.keys[id]
+	ended.RevokedAt = &ended.CreatedAt
+	r.keys[id] = ended
+	assert.Equal(t, authn.ReasonRevoked, authn.ReasonOf(g.Recheck(t.Context(), program)))
+	r.broken = errors.New("postgres is away")
+	assert.Equal(t, models.KindUnavailable, models.KindOf(g.Recheck(t.Context(), ada)))
+}
+
+func TestATokenThatDoesNotSayWhenItWasIssuedMayBeOlderThanARevocation(t *testing.T) {
+	at := models.Revocation{Subject: "user:ada", CreatedAt: now}
+	for name, c := range map[string]struct {
+		id   models.Identity
+		want bool
+	}{
+		"undated":         {models.Identity{Subject: "user:ada"}, true},
+		"of before":       {models.Identity{Subject: "user:ada", IssuedAt: now.Add(-time.Second)}, true},
+		"of the second":   {models.Identity{Subject: "user:ada", IssuedAt: now}, true},
+		"of after":        {models.Identity{Subject: "user:ada", IssuedAt: now.Add(time.Second)}, false},
+		"of another kind": {models.Identity{Subject: "svc:ada"}, false},
+	} {
+		assert.Equal(t, c.want, at.Ends(c.id), name)
+	}
+}
+
 func TestWithoutTheRecordNobodyIsLetIn(t *testing.T) {
 	r := &records{}
 	g, _, c := gate(t, r)

@@ -11,6 +11,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"sync/atomic"
@@ -171,6 +172,36 @@ func TestANewKeyIsFetchedWhenATokenNamesIt(t *testing.T) {
 	require.NoError(t, err)
 	_, err = v.Verify(t.Context(), signed(t, jwt.SigningMethodEdDSA, keys.ed25519, map[string]any{"kid": "old"}, good()))
 	assert.Equal(t, authn.ReasonSignature, authn.ReasonOf(err), "a key that was withdrawn no longer counts")
+}
+
+// Whoever makes tokens up may have the provider asked once, and holds up nobody.
+func TestUnknownKeyIDsMakeNoStampede(t *testing.T) {
+	keys := newKeyring(t)
+	p := newProvider(t)
+	p.publish(t, keys.published()...)
+	v := p.verifier(t)
+	for i := range 200 {
+		_, err := v.Verify(t.Context(), signed(t, jwt.SigningMethodEdDSA, keys.ed25519, map[string]any{"kid": fmt.Sprintf("k%d", i)}, good()))
+		require.Equal(t, authn.ReasonSignature, authn.ReasonOf(err))
+	}
+	assert.LessOrEqual(t, p.fetches.Load(), int64(2))
+	_, err := v.Verify(t.Context(), signed(t, jwt.SigningMethodRS256, keys.rsa, map[string]any{"kid": "rsa"}, good()))
+	require.NoError(t, err, "known keys stay in use meanwhile")
+}
+
+func TestAKeySetIsReadToItsBound(t *testing.T) {
+	keys := newKeyring(t)
+	p := newProvider(t)
+	p.publish(t, keys.published()...)
+	padded := append(bytes.Repeat([]byte(" "), 1<<20), *p.body.Load()...)
+	p.body.Store(&padded)
+	var failures atomic.Int64
+	v, err := authn.New(authn.Options{JWKSURL: p.url, Issuer: issuer, Audience: audience, Now: func() time.Time { return now }, OnKeysError: func(error) { failures.Add(1) }})
+	require.NoError(t, err)
+	t.Cleanup(v.Close)
+	assert.Equal(t, int64(1), failures.Load())
+	_, err = v.Verify(t.Context(), signed(t, jwt.SigningMethodRS256, keys.rsa, map[string]any{"kid": "rsa"}, good()))
+	assert.Equal(t, models.KindUnavailable, models.KindOf(err))
 }
 
 func TestAProviderThatIsDownIsUnavailableAndNotARefusal(t *testing.T) {

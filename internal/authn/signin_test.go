@@ -148,10 +148,14 @@ func TestAnAnswerThatBelongsToAnotherBrowserIsRefused(t *testing.T) {
 	p := newIDP(t)
 	s, _, c := p.signIn()
 	mine, sent := begun(t, s, "")
-	theirs, _ := begun(t, s, "")
+	theirs, other := begun(t, s, "")
 	for name, cookie := range map[string]string{"another browser's": theirs, "none": "", "forged": mine + "A", "a session": "eyJhbGciOiJIUzI1NiJ9.e30.x"} {
 		_, err := s.Finish(t.Context(), cookie, sent.Get("state"), sent.Get("nonce"))
 		assert.Equal(t, authn.ReasonState, authn.ReasonOf(err), name)
+	}
+	for name, state := range map[string]string{"another browser's": other.Get("state"), "none": "", "one letter more": sent.Get("state") + "A"} {
+		_, err := s.Finish(t.Context(), mine, state, sent.Get("nonce"))
+		assert.Equal(t, authn.ReasonState, authn.ReasonOf(err), "a state of %s", name)
 	}
 	c.at = now.Add(11 * time.Minute)
 	_, err := s.Finish(t.Context(), mine, sent.Get("state"), sent.Get("nonce"))

@@ -57,6 +57,7 @@ type platform struct {
 	samples []models.Sample
 	last    any // the last command
 	health  models.Health
+	strict  []models.WeddingDay // with an open window
 }
 
 func newPlatform() *platform {
@@ -571,6 +572,13 @@ func (p *platform) CancelWorkflow(ctx context.Context, id, actor, reason string)
 }
 
 // config wires the platform to all ports, with the real verifier and the real policy.
+func (p *platform) StrictDays(ctx context.Context, _ time.Time) ([]models.WeddingDay, error) {
+	p.mu.Lock()
+	open := p.strict
+	p.mu.Unlock()
+	return open, p.enter(ctx, "StrictDays")
+}
+
 func (p *platform) WeddingDays(ctx context.Context, q models.WeddingDayQuery) ([]models.WeddingDay, error) {
 	p.last = q
 	return []models.WeddingDay{aWeddingDay()}, p.enter(ctx, "WeddingDays")
@@ -622,6 +630,10 @@ func (p *platform) config(t testing.TB) Config {
 		Dashboard: fstest.MapFS{
 			"index.html":           {Data: []byte("<!doctype html><title>WedSync Scalability</title>")},
 			"assets/index-abc1.js": {Data: []byte("void 0")},
+		},
+		Thresholds: models.Thresholds{
+			Warning:  models.ThresholdSet{ResponseTimeMS: 1000, ErrorRate: 0.05, CPU: 0.75, Memory: 0.8, HealthScore: 70},
+			Critical: models.ThresholdSet{ResponseTimeMS: 2000, ErrorRate: 0.1, CPU: 0.9, Memory: 0.95, HealthScore: 50},
 		},
 		TemporalUI: "http://127.0.0.1:8233", TemporalNamespace: "default", RateLimit: 1000, RBAC: true,
 		Now: func() time.Time { return noon }, Log: slog.New(slog.DiscardHandler),

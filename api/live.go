@@ -57,7 +57,10 @@ func (s *server) snapshot(ctx context.Context) (*frame, error) {
 	if err != nil {
 		decisions = nil // nothing new is known; what was sent stays
 	}
-	return newFrame(models.LiveSnapshot{At: now, Health: s.Health.Health(ctx, now), Services: services, Decisions: decisions})
+	health := s.Health.Health(ctx, now)
+	standing, _ := s.standing(ctx, now)
+	judge(standing, services)
+	return newFrame(models.LiveSnapshot{At: now, Health: health, Judgement: standing.Overall(health, services), Services: services, Decisions: decisions})
 }
 
 // frame is a snapshot that is encoded once, whoever follows.

@@ -234,6 +234,8 @@ type PayloadOpener interface {
 type WeddingDays interface {
 	WeddingDays(ctx context.Context, q models.WeddingDayQuery) ([]models.WeddingDay, error)
 	WeddingDay(ctx context.Context, date, region string) (models.WeddingDay, error)
+	// StrictDays are those with a ceremony window that is open at a time.
+	StrictDays(ctx context.Context, at time.Time) ([]models.WeddingDay, error)
 }
 
 // WeddingDayRunner starts, commands and cancels the workflows of dates. A day that does not

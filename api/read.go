@@ -35,7 +35,14 @@ func (s *server) GetStatus(c *gin.Context, p gen.GetStatusParams) {
 		s.fail(c, err)
 		return
 	}
-	out := gen.Status{At: now, Health: s.Health.Health(ctx, now), Services: services, Gaps: append(gaps, s.calendarGaps(ctx, now)...)}
+	health := s.Health.Health(ctx, now)
+	standing, known := s.standing(ctx, now)
+	if !known {
+		gaps = append(gaps, "Whether strict thresholds hold could not be read; what was read last counts.")
+	}
+	judge(standing, services)
+	standing = standing.Overall(health, services)
+	out := gen.Status{At: now, Health: health, Judgement: standing, Services: services, Gaps: append(gaps, s.calendarGaps(ctx, now)...)}
 	if gates := s.Predictor.Gates(ctx, now); len(gates) > 0 {
 		out.Forecasts = &gates
 	}

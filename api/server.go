@@ -67,10 +67,11 @@ type Config struct {
 	SignInLimit       int // sign-ins from an address in RateWindow; 0 = 20
 	IngestRateLimit   int // metric batches of a subject in RateWindow; 0 = 6000
 	RateWindow        time.Duration
-	LiveInterval      time.Duration  // between two events of the live stream; 0 = 1 s
-	KeepContacts      bool           // production alone keeps them
-	TrustedProxies    []netip.Prefix // whose X-Forwarded-For is read; none: nobody's
-	RBAC              bool           // false: every signed-in caller may do everything
+	LiveInterval      time.Duration     // between two events of the live stream; 0 = 1 s
+	KeepContacts      bool              // production alone keeps them
+	TrustedProxies    []netip.Prefix    // whose X-Forwarded-For is read; none: nobody's
+	RBAC              bool              // false: every signed-in caller may do everything
+	Thresholds        models.Thresholds // of ordinary days
 	Now               func() time.Time
 	Log               *slog.Logger
 	Observe           func(route, method string, code int, took time.Duration) // may be nil
@@ -90,6 +91,7 @@ type server struct {
 
 	sameOrigin *http.CrossOriginProtection // for browsers that have a session
 	suspects   *suspects
+	strict     strictness
 }
 
 var _ gen.ServerInterface = (*server)(nil)

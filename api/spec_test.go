@@ -103,6 +103,7 @@ func goTypes() map[string]any {
 		"models.ImportReport": models.ImportReport{}, "models.ImportFault": models.ImportFault{}, "models.ImportNote": models.ImportNote{},
 		"models.CalendarStatus": models.CalendarStatus{}, "models.FeedState": models.FeedState{}, "models.CalendarFeed": models.CalendarFeed{}, "models.WorkflowRun": models.WorkflowRun{},
 		"models.WorkflowSummary": models.WorkflowSummary{}, "models.WorkflowPage": models.WorkflowPage{}, "models.WorkflowDetail": models.WorkflowDetail{},
+		"models.Judgement": models.Judgement{}, "models.PlatformJudgement": models.PlatformJudgement{}, "models.Breach": models.Breach{}, "models.ThresholdSet": models.ThresholdSet{},
 		"models.WeddingDay": models.WeddingDay{}, "models.WeddingDayAnswer": models.WeddingDayAnswer{},
 		"models.Season": models.Season{}, "models.SeasonPlan": models.SeasonPlan{}, "models.SeasonBounds": models.SeasonBounds{}, "models.SeasonAnswer": models.SeasonAnswer{},
 	}

@@ -42,6 +42,17 @@ func (h Health) WithOverall() Health {
 	return h
 }
 
+// Score is the share of the five components that are healthy, 0 to 100.
+func (h Health) Score() float64 {
+	score := 0.0
+	for _, ok := range []bool{h.ScalingEngine, h.LoadPredictor, h.PerformanceMonitor, h.RBACManager, h.Database} {
+		if ok {
+			score += 20
+		}
+	}
+	return score
+}
+
 // HealthSnapshot is health at rest. Row of system_health_snapshots.
 type HealthSnapshot struct {
 	ID      string    `json:"id" gorm:"primaryKey"`
@@ -79,6 +90,8 @@ type ServiceStatus struct {
 	Metrics  map[MetricName]float64 `json:"metrics"`
 	MetricAt *time.Time             `json:"metricAt,omitempty"` // newest sample; nil = none in 30 s
 	Scaling  *ScalingState          `json:"scaling,omitempty"`  // nil = never evaluated
+	// Judgement holds the metrics against the thresholds in force.
+	Judgement *Judgement `json:"judgement,omitempty"`
 	// CapacityRPS is what one ready replica serves at 100 %, requests per second.
 	CapacityRPS float64 `json:"capacityRps"`
 	Min         int     `json:"min"`
@@ -90,10 +103,11 @@ type ServiceStatus struct {
 // LiveSnapshot is one event of the live stream: all services at one time and the
 // decisions that are new since the event before.
 type LiveSnapshot struct {
-	At        time.Time       `json:"at"`
-	Health    Health          `json:"health"`
-	Services  []ServiceStatus `json:"services"`
-	Decisions []Decision      `json:"decisions"` // newest first; all recent ones in the first event
+	At        time.Time         `json:"at"`
+	Health    Health            `json:"health"`
+	Judgement PlatformJudgement `json:"judgement"`
+	Services  []ServiceStatus   `json:"services"`
+	Decisions []Decision        `json:"decisions"` // newest first; all recent ones in the first event
 }
 
 // DatabaseStatus is what an operator asks of the database: the process's own pool and

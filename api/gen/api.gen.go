@@ -655,6 +655,9 @@ type BindingRevocation struct {
 // BindingRevocationRole defines model for BindingRevocation.Role.
 type BindingRevocationRole string
 
+// Breach defines model for Breach.
+type Breach = models.Breach
+
 // CalendarAlarm defines model for CalendarAlarm.
 type CalendarAlarm = models.CalendarAlarm
 
@@ -855,6 +858,12 @@ type ImportReport = models.ImportReport
 // IngestResult Example: {"accepted":2,"future":0,"late":0,"received":2}
 type IngestResult = models.IngestResult
 
+// JudgedLevel Empty where nothing was measured, which is not well
+type JudgedLevel = models.JudgedLevel
+
+// Judgement The worst of the breaches of the thresholds in force
+type Judgement = models.Judgement
+
 // Learned What the service's own record says of it; what that is too short for is absent
 type Learned = models.Learned
 
@@ -968,6 +977,10 @@ type PlanEdit struct {
 	// Week An instant within the week; absent: each week
 	Week *time.Time `json:"week,omitempty"`
 }
+
+// PlatformJudgement Which thresholds are in force, and the worst of the services and of the platform's own health against them. While a ceremony
+// window of a wedding day is open the strict ones hold, and are critical at once.
+type PlatformJudgement = models.PlatformJudgement
 
 // PolicyReview defines model for PolicyReview.
 type PolicyReview struct {
@@ -1420,6 +1433,10 @@ type Status struct {
 	// Health Example: {"checkedAt":"2027-06-12T14:00:00Z","database":true,"loadPredictor":true,"overallHealth":"healthy","performanceMonitor":true,"rbacManager":true,"scalingEngine":true}
 	Health Health `json:"health"`
 
+	// Judgement Which thresholds are in force, and the worst of the services and of the platform's own health against them. While a ceremony
+	// window of a wedding day is open the strict ones hold, and are critical at once.
+	Judgement PlatformJudgement `json:"judgement"`
+
 	// Scaling Totals over the services that were evaluated
 	Scaling  *ScalingSummary `json:"scaling,omitempty"`
 	Services []ServiceStatus `json:"services"`
@@ -1432,6 +1449,9 @@ type Step = models.Step
 //
 // Example: user:anna
 type Subject = string
+
+// ThresholdSet A service at or above one of these, or a health score below it, is not well. Zero is no limit.
+type ThresholdSet = models.ThresholdSet
 
 // Tier defines model for Tier.
 type Tier string

@@ -15,6 +15,7 @@ import (
 	"github.com/wedsync/scalability/internal/ingest"
 	"github.com/wedsync/scalability/internal/redecide"
 	"github.com/wedsync/scalability/internal/telemetry"
+	"github.com/wedsync/scalability/models"
 	"github.com/wedsync/scalability/web"
 )
 
@@ -42,7 +43,7 @@ func (s *parts) apiHandler(engine *ingest.Engine, checker *health.Checker, polic
 		Seasons: s.store, SeasonRunner: launches{s.launcher, s.trail},
 		Dashboard: dashboard, SiteURL: s.cfg.SiteURL, TemporalUI: s.cfg.Temporal.UIURL, TemporalNamespace: s.cfg.Temporal.Namespace,
 		RateLimit: s.cfg.RateLimit.Requests, SignInLimit: s.cfg.RateLimit.SignIns, IngestRateLimit: s.cfg.RateLimit.IngestRequests, RateWindow: s.cfg.RateLimit.Window,
-		TrustedProxies: s.cfg.API.TrustedProxies, RBAC: s.cfg.Features.RBAC, Now: time.Now, Log: s.log,
+		TrustedProxies: s.cfg.API.TrustedProxies, RBAC: s.cfg.Features.RBAC, Thresholds: thresholdsOf(s.cfg.Thresholds), Now: time.Now, Log: s.log,
 		Observe: telemetry.NewAPIMetrics(s.registry).Observe, Tracing: s.cfg.Telemetry.OTLPEndpoint != "",
 	}
 	if signIn != nil {
@@ -55,6 +56,17 @@ func (s *parts) apiHandler(engine *ingest.Engine, checker *health.Checker, polic
 		surface.Payloads = s.codec
 	}
 	return api.New(surface)
+}
+
+// thresholdsOf are those of ordinary days: the environment's where it has any, else those of
+// the alert table. A critical one is never below its warning.
+func thresholdsOf(t config.Thresholds) models.Thresholds {
+	warning := models.ThresholdSet{
+		ResponseTimeMS: float64(t.ResponseTime.Milliseconds()), ErrorRate: t.ErrorRate, CPU: t.CPUWarning / 100, Memory: t.MemoryWarning / 100, HealthScore: 70,
+	}
+	return models.Thresholds{Warning: warning, Critical: models.ThresholdSet{
+		ResponseTimeMS: max(2000, warning.ResponseTimeMS), ErrorRate: max(0.1, warning.ErrorRate), CPU: t.CPUCritical / 100, Memory: t.MemoryCritical / 100, HealthScore: 50,
+	}}
 }
 
 // authentication says whose word counts: bearer tokens, service keys and, where a provider

@@ -28,6 +28,9 @@ export function Dashboard({ token, onSignOut }: { token: string; onSignOut: (why
       <header>
         <h1>WedSync Scalability</h1>
         {live.snapshot && <HealthPill health={live.snapshot.health} />}
+        {live.snapshot?.judgement?.strict && (
+          <span className="badge info" title={live.snapshot.judgement.text}>strict thresholds until {live.snapshot.judgement.until?.slice(11, 16)} UTC</span>
+        )}
         <span className={`stream ${live.state}`} role="status">{LOST[live.state]}</span>
         <div className="tabs" role="navigation" aria-label="Pages">
           <a href="#now" aria-current={page === "now"}>Now</a>

@@ -1,7 +1,7 @@
 import { millis, number, percent } from "./format";
 import type { Point } from "./history";
 import { Sparkline } from "./Sparkline";
-import type { ServiceStatus } from "./types";
+import type { Breach, ServiceStatus } from "./types";
 
 /** A service at a glance: load against capacity, replicas, and whether anything is up. */
 export function ServiceCard({ status, points, selected, onSelect }: {
@@ -44,21 +44,21 @@ function Replicas({ status }: { status: ServiceStatus }) {
   );
 }
 
+const NAMES: Record<string, string> = { response_time_p95: "p95", error_rate: "errors" };
+const limit = (b: Breach): string => (b.metric === "response_time_p95" ? millis(b.limit) : percent(b.limit));
+
 function Badges({ status }: { status: ServiceStatus }) {
   const s = status.scaling;
   const badges: [string, string][] = [];
   if (status.metricAt == null) badges.push(["no metrics", "warn"]);
   if (s?.explanation?.class === "panic") badges.push(["spike", "bad"]);
   if (s?.explanation?.deficit) badges.push(["short", "bad"]);
+  for (const b of status.judgement?.breaches ?? []) badges.push([`${NAMES[b.metric] ?? b.metric} above ${limit(b)}`, b.level === "critical" ? "bad" : "warn"]);
   if (s?.paused) badges.push(["paused", "warn"]);
   if (s?.operation) badges.push(["changing", "info"]);
   return <>{badges.map(([text, kind]) => <em key={text} className={`badge ${kind}`}>{text}</em>)}</>;
 }
 
-/** The worst thing to say about a service, by the warning and critical defaults. */
-function severity(status: ServiceStatus): "" | "warn" | "bad" {
-  const m = status.metrics ?? {};
-  if ((m.cpu ?? 0) >= 0.95 || (m.error_rate ?? 0) >= 0.1 || (m.response_time_p95 ?? 0) >= 2000) return "bad";
-  if ((m.cpu ?? 0) >= 0.8 || (m.error_rate ?? 0) >= 0.05 || (m.response_time_p95 ?? 0) >= 1000) return "warn";
-  return status.metricAt == null ? "warn" : "";
-}
+/** The worst thing to say about a service, by the thresholds in force. What is not known is no good sign. */
+const severity = (status: ServiceStatus): "" | "warn" | "bad" =>
+  status.judgement?.level === "critical" ? "bad" : status.judgement?.level === "ok" ? "" : "warn";

@@ -40,12 +40,21 @@ export interface ScalingState {
   explanation?: Explanation;
 }
 
+export interface Breach { metric: string; value: number; limit: number; level: string }
+
+/** How a service stands against the thresholds in force. */
+export interface Judgement { level: "" | "ok" | "warning" | "critical"; breaches?: Breach[] }
+
+/** Which thresholds are in force, and how the platform stands against them. */
+export interface PlatformJudgement extends Judgement { strict: boolean; until?: string; text: string }
+
 export interface ServiceStatus {
   service: string;
   tier: string;
   metrics: Partial<Record<Metric, number>> | null;
   metricAt?: string;
   scaling?: ScalingState;
+  judgement?: Judgement;
   capacityRps: number;
   min: number;
   max: number;
@@ -73,6 +82,7 @@ export interface Decision {
 export interface Snapshot {
   at: string;
   health: Health;
+  judgement?: PlatformJudgement;
   services: ServiceStatus[] | null;
   decisions: Decision[] | null;
 }

@@ -18,6 +18,10 @@ func (s *server) ListAuditEntries(c *gin.Context, p gen.ListAuditEntriesParams) 
 		Action: valueOr(p.Action, ""), Object: valueOr(p.Object, ""), Decision: models.AuditDecision(valueOr(p.Decision, "")),
 		Limit: limit + 1, // one more says whether there is a next page
 	}
+	if !f.From.IsZero() && !f.Until.IsZero() && !f.From.Before(f.Until) {
+		s.fail(c, models.Invalid("since", f.From.Format(time.RFC3339), "must be before until"))
+		return
+	}
 	var err error
 	if f.Before, err = parseCursor(p.Cursor); err != nil {
 		s.fail(c, err)

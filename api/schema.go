@@ -234,8 +234,9 @@ func paged[T any](items []T, limit int, at func(T) models.Cursor) ([]T, *string)
 	return items[:limit], &next
 }
 
-// cursorID is what an ID in a cursor may look like.
-var cursorID = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._:-]{0,63}$`)
+// cursorID is what an ID in a cursor may look like; that of a command's outcome in the trail has a
+// slash.
+var cursorID = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._:/-]{0,63}$`)
 
 // formatCursor packs a position; to callers it is opaque.
 func formatCursor(c models.Cursor) string {

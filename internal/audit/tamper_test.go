@@ -312,3 +312,24 @@ func TestWithoutAKeyNothingIsDropped(t *testing.T) {
 	from := time.Now().AddDate(0, -5, 0)
 	assert.Empty(t, x.verify(t, func(o *VerifyOptions) { o.From, o.Until = from, time.Now() }).Findings, "also from before the month that is gone")
 }
+
+func TestAMonthThatWasWrittenWhileTheWorkerWasAwayIsRetiredToo(t *testing.T) {
+	x := newTrail(t, 8)
+	late := time.Now().AddDate(0, -4, 0)
+	for i := range 3 { // nobody made a partition for them
+		e := entry(fmt.Sprint("late-", i))
+		e.At = late
+		require.NoError(t, x.writer.Record(t.Context(), e))
+	}
+	require.NoError(t, x.anchor.Checkpoint(t.Context(), 0))
+	dropped, err := x.writer.Retire(t.Context(), 60, []string{x.public})
+	require.NoError(t, err)
+	assert.Empty(t, dropped)
+	x.exec(t, "SELECT set_config('wedsync.role', 'system', false); SELECT wedsync_ensure_partitions(now(), 14)")
+	require.Empty(t, x.verify(t, nil).Findings, "rows that moved are the same rows")
+	dropped, err = x.writer.Retire(t.Context(), 60, []string{x.public})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"security_audit_logs_p" + late.UTC().Format("200601")}, dropped)
+	require.NoError(t, x.anchor.Checkpoint(t.Context(), 0))
+	assert.Empty(t, x.verify(t, nil).Findings)
+}

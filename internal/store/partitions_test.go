@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -82,6 +83,33 @@ func TestRowsWithoutAPartitionAreKeptAndMovedLater(t *testing.T) {
 	load, err := s.HourlyLoad(t.Context(), models.ServiceAPI, at.Add(-time.Hour), at.Add(time.Hour))
 	require.NoError(t, err)
 	assert.Len(t, load, 2)
+}
+
+func TestMonthsOfTheTrailThatNobodyMadeInTimeAreMadeLater(t *testing.T) {
+	ownerURL, appURL := database(t)
+	s := open(t, appURL).As(system)
+	month := func(back int) time.Time {
+		return time.Now().UTC().AddDate(0, 0, 1-time.Now().UTC().Day()).AddDate(0, -back, 3)
+	}
+	for i, back := range []int{2, 2, 3, 14} { // while the worker was away
+		keepAudit(t, appURL, fmt.Sprint("e", i), month(back))
+	}
+	conn := connect(t, ownerURL)
+	inDefault := "SELECT FROM security_audit_logs WHERE tableoid = 'security_audit_logs_default'::regclass"
+	n, _ := try(t, conn, system, inDefault)
+	require.Equal(t, int64(4), n)
+	made, err := s.EnsurePartitions(t.Context(), time.Now(), partitionsAhead)
+	require.NoError(t, err)
+	for _, back := range []int{2, 3, 14} {
+		assert.Contains(t, made, "security_audit_logs_p"+month(back).Format("200601"))
+	}
+	n, _ = try(t, conn, system, inDefault)
+	assert.Zero(t, n)
+	n, _ = try(t, conn, system, "SELECT FROM security_audit_logs")
+	assert.Equal(t, int64(4), n, "nothing is lost")
+	made, err = s.EnsurePartitions(t.Context(), time.Now(), partitionsAhead)
+	require.NoError(t, err)
+	assert.Empty(t, made)
 }
 
 func TestDropPartitionsKeepsWhatIsWithinRetention(t *testing.T) {

@@ -222,6 +222,7 @@ func TestEachScopeWritesWhatItMay(t *testing.T) {
 		{"forget metrics", "DELETE FROM scalability_metrics", "nnnnnnnnnn"},
 		{"go round the table", "INSERT INTO scalability_metrics_default VALUES (now(), 'api', 'cpu', 10, 1, 1, 1, 1, 1, '')", "nnnnnnnnnn"},
 		{"read round the table", "SELECT FROM scalability_metrics_default", "nnnnnnnnnn"},
+		{"make the coming partitions alone", "SELECT wedsync_ensure_coming_partitions(now(), 1)", "nnnnnnnnnn"},
 		{"make a partition by hand", "SELECT wedsync_make_partition('scalability_metrics', 'timestamp', 'x', now(), now() + interval '1 day')", "nnnnnnnnnn"},
 		{"switch security off", "ALTER TABLE services DISABLE ROW LEVEL SECURITY", "nnnnnnnnnn"},
 		{"make a table", "CREATE TABLE mine (id int)", "nnnnnnnnnn"},
@@ -307,7 +308,7 @@ func TestTheApplicationOwnsNothing(t *testing.T) {
 	require.NoError(t, err)
 	definers, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(t, err)
-	require.Len(t, definers, 5, "functions with the owner's rights")
+	require.Len(t, definers, 6, "functions with the owner's rights")
 	for _, f := range definers {
 		assert.Contains(t, f, "search_path=pg_catalog, pg_temp")
 	}
@@ -329,11 +330,18 @@ func TestPoliciesKeepTheIndexes(t *testing.T) {
 		{`SELECT sum(sum) FROM scalability_metrics WHERE metric = 'throughput' AND service = 'api' AND "timestamp" > now() - interval '1 hour'`, "_service_timestamp_sum"},
 		{strings.NewReplacer("service = ?", "service = 'api'", ">= ?", ">= now() - interval '1 hour'", "< ?", "< now()").Replace(minuteLoads), "_service_timestamp_sum"},
 		{"SELECT at FROM scaling_evaluations WHERE decision_id <> '' AND decision_id = 'f5' ORDER BY at DESC LIMIT 1", "decision_id_idx"},
+		{"SELECT * FROM security_audit_logs WHERE (at, id) < (now() - interval '1 day', 'x') ORDER BY at DESC, id DESC LIMIT 51", "_at_idx"},
+		{"SELECT * FROM security_audit_logs WHERE actor = 'user:f7' ORDER BY at DESC, id DESC LIMIT 51", "_actor_at_idx"},
+		{"SELECT seq FROM security_audit_logs WHERE stream = 's' AND seq > 100 AND seq <= 200 ORDER BY seq LIMIT 50", "_stream_seq_idx"},
 		{"SELECT spec FROM scaling_evaluations WHERE service = 'api' AND at > now() - interval '1 hour' ORDER BY at DESC", "_pkey"},
 	} {
+		role := "wedding_coordinator"
+		if strings.Contains(c.statement, "security_audit_logs") {
+			role = "scalability_admin"
+		}
 		tx, err := conn.Begin(t.Context())
 		require.NoError(t, err)
-		_, err = tx.Exec(t.Context(), "SELECT set_config('wedsync.role', 'wedding_coordinator', true), set_config('wedsync.subject', 'user:carla', true)")
+		_, err = tx.Exec(t.Context(), "SELECT set_config('wedsync.role', $1, true), set_config('wedsync.subject', 'user:carla', true)", role)
 		require.NoError(t, err)
 		rows, err := tx.Query(t.Context(), "EXPLAIN "+c.statement)
 		require.NoError(t, err)
@@ -354,6 +362,9 @@ func fill(t *testing.T, owner *pgx.Conn) {
 		`INSERT INTO weddings SELECT 'f' || i, 'f' || i, 'UTC', now(), now() + interval '1 hour', now(), 1, '', 'confirmed', 'user:f' || i, 1, now(), now() FROM generate_series(1, 5000) i`,
 		`INSERT INTO scalability_metrics SELECT now() - i % 1000 * interval '10 seconds', (ARRAY['api', 'media', 'search'])[i % 3 + 1], (ARRAY['cpu', 'memory', 'throughput', 'queue_depth'])[i % 4 + 1], 10, 1, 1, 1, 1, 1, '' FROM generate_series(1, 20000) i`,
 		`INSERT INTO scaling_evaluations SELECT (ARRAY['api', 'media', 'search'])[i % 3 + 1], now() - i * interval '10 seconds', CASE WHEN i % 100 = 5 THEN 'f' || i ELSE '' END, '', '', '', 1, 1, 1, 1, 1, '', '', 1, NULL, '', repeat('x', 1500)::bytea FROM generate_series(1, 20000) i`,
+		`INSERT INTO security_audit_logs (id, at, actor, action, object, decision, rule, request_id, remote_ip, stream, seq)
+			SELECT 'f' || i, now() - i * interval '9 seconds', 'user:f' || i % 200, 'scalability:read', 'GET /x', 'allow', 'r', '', '', 's', i FROM generate_series(1, 20000) i`,
+		"ANALYSE security_audit_logs",
 		"VACUUM ANALYSE scaling_evaluations",
 		"VACUUM ANALYSE scalability_decisions", "VACUUM ANALYSE weddings", "VACUUM ANALYSE scalability_metrics",
 	} {

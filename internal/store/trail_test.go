@@ -4,7 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -70,5 +72,36 @@ func TestTheTrailIsReadPageByPage(t *testing.T) {
 		got, err = s.AuditEntries(t.Context(), f)
 		require.NoError(t, err)
 		assert.Empty(t, got, name)
+	}
+}
+
+func TestPagesHoldEachEntryOnceWhileOthersAreWritten(t *testing.T) {
+	_, appURL := database(t)
+	s := open(t, appURL).As(system)
+	for i := range 20 { // several of one moment
+		keepAudit(t, appURL, fmt.Sprintf("old-%02d", i), noon.Add(time.Duration(i/4)*time.Second))
+	}
+	seen := map[string]int{}
+	f := models.AuditFilter{Limit: 3}
+	for page := 0; ; page++ {
+		got, err := s.AuditEntries(t.Context(), f)
+		require.NoError(t, err)
+		if len(got) == 0 {
+			break
+		}
+		for _, e := range got {
+			seen[e.ID]++
+		}
+		last := got[len(got)-1]
+		f.Before = &models.Cursor{At: last.At, ID: last.ID}
+		keepAudit(t, appURL, fmt.Sprintf("new-%02d", page), noon.Add(time.Hour))                              // after all that is there
+		keepAudit(t, appURL, fmt.Sprintf("old-%02d-late", page), noon.Add(time.Duration(page)*time.Second/2)) // and in between
+		require.Less(t, page, 60)
+	}
+	for i := range 20 {
+		assert.Equal(t, 1, seen[fmt.Sprintf("old-%02d", i)], "old-%02d", i)
+	}
+	for id, n := range seen {
+		assert.Equal(t, 1, n, id)
 	}
 }

@@ -73,8 +73,12 @@ func open(ctx context.Context, p config.Process) (*parts, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("WEDDING_HOLIDAY_COUNTRIES: %w", err), s.close()) //nolint:contextcheck // as above
 	}
+	zone, err := time.LoadLocation(cfg.Wedding.ForecastZone)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("FORECAST_TIME_ZONE: %w", err), s.close()) //nolint:contextcheck // as above
+	}
 	s.predict = predictor.New(predictor.Options{
-		Holiday: holiday, Feeds: s.store,
+		Zone: zone, Holiday: holiday, Feeds: s.store,
 		History: s.store, Minutes: s.store, Calendar: s.store, Catalogue: s.store, Archive: s.store, Cache: s.hot, Now: time.Now,
 		Rollups: s.store, Ledger: s.store, OnGate: telemetry.NewForecastMetrics(s.registry).Judged,
 		Weddings: cfg.Features.WeddingIntelligence, SeasonMultipliers: cfg.Wedding.SeasonMultipliers, Log: log,

@@ -64,6 +64,7 @@ type Wedding struct {
 	DayModeAutoEnable bool   `env:"WEDDING_DAY_MODE_AUTO_ENABLE"`
 	SeasonMultipliers bool   `env:"WEDDING_SEASON_MULTIPLIERS_ENABLED"`
 	Holidays          string `env:"WEDDING_HOLIDAY_COUNTRIES"`
+	ForecastZone      string `env:"FORECAST_TIME_ZONE"`
 	EmergencyResponse bool   `env:"WEDDING_EMERGENCY_RESPONSE_ENABLED"`
 	ContactKeys       Secret `env:"WEDDING_CONTACT_KEYS"` // id:key,id:key; the first seals
 	PseudonymKey      Secret `env:"WEDDING_PSEUDONYM_KEY"`

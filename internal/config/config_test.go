@@ -15,7 +15,7 @@ func TestEmptyEnvironmentGivesTheDefaults(t *testing.T) {
 	assert.Equal(t, "http://127.0.0.1:8080", cfg.SiteURL)
 	assert.Equal(t, Features{true, true, true, true}, cfg.Features)
 	assert.Equal(t, Thresholds{75, 90, 80, 95, time.Second, 0.05}, cfg.Thresholds)
-	assert.Equal(t, Wedding{DayModeAutoEnable: true, SeasonMultipliers: true, Holidays: "gb", EmergencyResponse: true, Seasons: "northern-summer=03-20..10-31@Europe/London", LoadTest: "off", LoadTestMaxRPS: 20000}, cfg.Wedding)
+	assert.Equal(t, Wedding{DayModeAutoEnable: true, SeasonMultipliers: true, Holidays: "gb", ForecastZone: "UTC", EmergencyResponse: true, Seasons: "northern-summer=03-20..10-31@Europe/London", LoadTest: "off", LoadTestMaxRPS: 20000}, cfg.Wedding)
 	assert.Equal(t, Security{AuditLogging: true, ThreatDetection: true, AuditRetentionDays: 365}, cfg.Security)
 	assert.Equal(t, Monitoring{time.Second, 30, true, SensitivityMedium,
 		[]Channel{ChannelEmail, ChannelSlack, ChannelPagerDuty}}, cfg.Monitoring)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // rule accepts or refuses the text of a variable. check gives the text in the form
@@ -176,6 +177,14 @@ func yearly() rule {
 			}
 		}
 		return raw, len(raw) <= 2000
+	}}
+}
+
+// zone takes a name of the zone database; that of the machine differs from place to place.
+func zone() rule {
+	return rule{"an IANA time zone such as Europe/London", func(raw string) (string, bool) {
+		loc, err := time.LoadLocation(raw)
+		return raw, err == nil && raw != "" && loc != time.Local
 	}}
 }
 

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	_ "time/tzdata" // zones are known, whatever the machine has
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -50,6 +51,7 @@ func goodAndBad() map[string][2][]string {
 		"WEDDING_PSEUDONYM_KEY":                    {{strings.Repeat("s", 16)}, {strings.Repeat("s", 15), strings.Repeat("s", 8193)}},
 		"WEDDING_FEEDS_ALLOW_PRIVATE":              booleans,
 		"WEDDING_SEASONS":                          {{"summer=03-20..10-31@Europe/London", "a1=03-20..10-31@UTC,b2=11-01..03-01@Asia/Kolkata"}, {"summer", "summer=3-20..10-31@UTC", "summer=03-20..10-31", "summer=03-20..10-31@UTC,", "a\x00b"}},
+		"FORECAST_TIME_ZONE":                       {{"UTC", "Europe/London", "Asia/Kolkata"}, {"Local", "Mars/Olympus", "London", "../etc/passwd"}},
 		"WEDDING_HOLIDAY_COUNTRIES":                {{"gb", "gb,ie", "US"}, {"uk", "gb,gb", "gb;ie"}},
 		"SEASON_LOAD_TEST":                         {{"off", "fleet", "https://test.example/{service}/ping", "http://127.0.0.1:8080"}, {"on", "test.example", "https://test.example/{name}", "ftp://test.example"}},
 		"SEASON_LOAD_TEST_MAX_RPS":                 whole("1 20000 10000000", "0 10000001"),

@@ -83,6 +83,7 @@ func weddings() []variable {
 		{name: "WEDDING_DAY_MODE_AUTO_ENABLE", fallback: "true", rule: boolean(), help: "Wedding-day mode starts by itself."},
 		{name: "WEDDING_SEASON_MULTIPLIERS_ENABLED", fallback: "true", rule: boolean(), help: "The season raises forecasts."},
 		{name: "WEDDING_HOLIDAY_COUNTRIES", fallback: "gb", rule: listOf(holidayCountries()...), help: "Countries whose public holidays count in forecasts, by ISO 3166 code. A day that is one in any of them counts."},
+		{name: "FORECAST_TIME_ZONE", fallback: "UTC", rule: zone(), help: "Zone whose clock days and weeks follow in forecasts: that of most users, so that their mornings stay mornings where clocks change. Days of plans and of the API stay those of UTC."},
 		{name: "WEDDING_EMERGENCY_RESPONSE_ENABLED", fallback: "true", rule: boolean(), help: "People may declare an emergency: capacity at once, verified afterwards."},
 		{name: "WEDDING_CONTACT_KEYS", rule: text("id:key,id:key with keys of 32 bytes in base64", maxSecretBytes), privacy: secret, help: "Keys with which contacts are encrypted in the database. The first seals, all of them open. Empty: contacts are refused."},
 		{name: "WEDDING_PSEUDONYM_KEY", rule: atLeast(16), privacy: secret, help: "Secret from which references become pseudonyms outside production. Empty: nothing is imported there."},

@@ -146,7 +146,7 @@ func (v *view) usualBase(now time.Time) float64 {
 // it was measured; sorted.
 func (v *view) sameHours(hour int64) (same []float64) {
 	for back := int64(week); back <= weeksBack*week; back += week {
-		if i := hour - back - v.baseAt; i >= 0 && i < int64(len(v.base)) && !math.IsNaN(v.base[i]) {
+		if i := sameHour(v.zone, hour, back) - v.baseAt; i >= 0 && i < int64(len(v.base)) && !math.IsNaN(v.base[i]) {
 			same = append(same, v.base[i])
 		}
 	}
@@ -168,8 +168,8 @@ func (p *Predictor) Usual(ctx context.Context, service models.ServiceName, at ti
 		return nil, fmt.Errorf("predictor.Usual: %w", err)
 	}
 	var same []float64
-	for h := hourOf(at) - week; h >= hourOf(at)-lookback; h -= week {
-		if v, ok := load[h]; ok {
+	for back := int64(week); back <= lookback; back += week {
+		if v, ok := load[sameHour(p.opts.Zone, hourOf(at), back)]; ok {
 			same = append(same, v)
 		}
 	}

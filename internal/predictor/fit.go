@@ -47,7 +47,7 @@ func (p *Predictor) view(ctx context.Context, service models.Service, now time.T
 }
 
 func (p *Predictor) see(ctx context.Context, service models.Service, m *model, now time.Time, weddings bool) (*view, error) {
-	v := &view{service: service, running: m.running, simple: m, history: m.days()}
+	v := &view{service: service, zone: p.opts.Zone, running: m.running, simple: m, history: m.days()}
 	l, err := p.learner(ctx, m, now)
 	if err != nil {
 		return nil, err

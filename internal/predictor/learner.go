@@ -36,6 +36,18 @@ func (clock) day(local time.Time) time.Time {
 	return time.Date(local.Year(), local.Month(), local.Day(), 0, 0, 0, 0, time.UTC)
 }
 
+// offset is how far the clock of a zone is ahead of UTC at a time.
+func offset(zone *time.Location, at time.Time) time.Duration {
+	_, seconds := at.In(zone).Zone()
+	return time.Duration(seconds) * time.Second
+}
+
+// sameHour is the hour that was on the same place of the zone's clock so many hours before.
+func sameHour(zone *time.Location, hour, back int64) int64 {
+	then := hour - back
+	return then + int64((offset(zone, timeOf(hour))-offset(zone, timeOf(then)))/time.Hour)
+}
+
 // at is a moment in hours since the start.
 func (c clock) at(t time.Time) float64 {
 	hour := hourOf(t)

@@ -135,7 +135,7 @@ func (p *Predictor) far(ctx context.Context, from, until time.Time) ([]models.We
 type longRange struct {
 	v        *view
 	level    float64
-	hours    [week]float64 // by hour of the week from Monday (UTC), mean one
+	hours    [week]float64 // by hour of the week from Monday, mean one
 	days     []float64     // mean load of each day of the past without guests, NaN where unknown
 	firstDay int64         // number of days[0] since 1970
 	guests   map[int64][]guests
@@ -210,7 +210,7 @@ func (r *longRange) weekly(base []float64, at int64) {
 	var n [week]float64
 	for i := max(0, len(base)-profileDays*24); i < len(base); i++ {
 		if !math.IsNaN(base[i]) {
-			h := weekHour(at + int64(i))
+			h := r.v.weekHour(at + int64(i))
 			r.hours[h] += base[i]
 			n[h]++
 		}
@@ -225,8 +225,11 @@ func (r *longRange) weekly(base []float64, at int64) {
 	}
 }
 
-// weekHour counts from Monday's midnight; 1970 began on a Thursday.
-func weekHour(h int64) int { return int((h+3*24)%week+week) % week }
+// weekHour counts from Monday's midnight on the zone's clock; 1970 began on a Thursday.
+func (v *view) weekHour(h int64) int {
+	h += int64(offset(v.zone, timeOf(h)) / time.Hour)
+	return int((h+3*24)%week+week) % week
+}
 
 // year is what the time of the year makes of the level.
 func (r *longRange) year(h int64) float64 {
@@ -305,7 +308,7 @@ func (r *longRange) invite(weddings []models.Wedding) {
 
 // at is the forecast of an hour.
 func (r *longRange) at(h int64) hour {
-	own := r.level * r.hours[weekHour(h)]
+	own := r.level * r.hours[r.v.weekHour(h)]
 	if !r.known {
 		own, _ = r.v.simple.baseOf(r.v.service, h)
 	}

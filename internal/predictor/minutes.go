@@ -37,6 +37,8 @@ const minuteModel = "profile"
 type minutely struct {
 	mu      sync.Mutex
 	service models.ServiceName
+	zone    *time.Location
+	offset  time.Duration // of its clock when this was made; before a change hours are moved, so that days are alike by the clock
 	made    time.Time
 	origin  time.Time // of the record, a full hour
 	record  []float64 // mean load of each minute, NaN where nothing is known
@@ -94,7 +96,7 @@ func (p *Predictor) minutely(ctx context.Context, v *view, now time.Time, within
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	have := p.minutes[name]
-	if have != nil && now.Sub(have.made) < minutesLife {
+	if have != nil && now.Sub(have.made) < minutesLife && offset(p.opts.Zone, now) == have.offset {
 		return have
 	}
 	if since := now.Sub(p.asked[name]).Abs(); !p.busy[name] && since >= minutesRetry {
@@ -114,7 +116,7 @@ func (p *Predictor) readMinutes(ctx context.Context, v *view, s span) {
 	defer func() { <-p.reading }()
 	ctx, cancel := context.WithTimeout(ctx, minutesTimeout)
 	defer cancel()
-	c := newMinutely(v.service.Name, s.now)
+	c := newMinutely(v.service.Name, s.now, p.opts.Zone)
 	err := c.advance(ctx, p.opts.Minutes, v, s)
 	if err != nil {
 		p.opts.Log.WarnContext(ctx, "the minutes of the last weeks cannot be read", "service", c.service, "error", err)
@@ -127,8 +129,8 @@ func (p *Predictor) readMinutes(ctx context.Context, v *view, s span) {
 	}
 }
 
-func newMinutely(service models.ServiceName, now time.Time) *minutely {
-	c := &minutely{service: service, made: now, origin: now.UTC().Truncate(time.Hour).Add(-minuteDays * 24 * time.Hour)}
+func newMinutely(service models.ServiceName, now time.Time, zone *time.Location) *minutely {
+	c := &minutely{service: service, zone: zone, offset: offset(zone, now), made: now, origin: now.UTC().Truncate(time.Hour).Add(-minuteDays * 24 * time.Hour)}
 	c.core = minute.New(c.guests)
 	return c
 }
@@ -168,13 +170,23 @@ func (c *minutely) advance(ctx context.Context, from Minutes, v *view, s span) e
 // end is the end of the record.
 func (c *minutely) end() time.Time { return c.origin.Add(time.Duration(len(c.record)) * time.Minute) }
 
+// index is the place of a moment in the record: by the clock as it stands. Of an hour that
+// the clock repeats the later counts, one that it leaves out is missing.
+func (c *minutely) index(at time.Time) float64 {
+	moved := time.Duration(0)
+	if at.Before(c.made) {
+		moved = offset(c.zone, at) - c.offset
+	}
+	return (at.Sub(c.origin) + moved).Minutes()
+}
+
 // append lets the record have n minutes; those that no row tells of are missing.
 func (c *minutely) append(rows []models.MinuteLoad, n int) {
 	for len(c.record) < n {
 		c.record = append(c.record, math.NaN())
 	}
 	for _, r := range rows {
-		i := int(r.Minute.Sub(c.origin) / time.Minute)
+		i := int(math.Floor(c.index(r.Minute)))
 		if i >= 0 && i < n && r.MeanRPS >= 0 && !math.IsInf(r.MeanRPS, 0) {
 			c.record[i] = r.MeanRPS
 		}
@@ -188,7 +200,7 @@ func (c *minutely) book(v *view, n int) {
 	c.ahead = make([]float64, n+c.lead+guestsAhead-c.aheadAt)
 	k := v.kernel()
 	for _, w := range v.simple.weddings {
-		start := int(math.Round(w.StartsAt.Sub(c.origin).Minutes())) + k.FromMinutes - c.aheadAt
+		start := int(math.Round(c.index(w.StartsAt))) + k.FromMinutes - c.aheadAt
 		for i := max(start, 0); i < min(start+len(k.P50)*k.StepMinutes, len(c.ahead)); i++ {
 			c.ahead[i] += float64(w.Guests) * k.P50[(i-start)/k.StepMinutes]
 		}
@@ -283,7 +295,7 @@ func (c *minutely) usual(at time.Time) (float64, bool) {
 
 // level is that of a minute's weekday, by the mean of all.
 func (c *minutely) level(at int) float64 {
-	if d := c.days[c.origin.Add(time.Duration(at)*time.Minute).Weekday()]; d > 0 {
+	if d := c.days[c.origin.Add(c.offset+time.Duration(at)*time.Minute).Weekday()]; d > 0 {
 		return d
 	}
 	return 1
@@ -314,9 +326,10 @@ func (v *view) weekdays() (level [7]float64) {
 func (v *view) hourOfWeek(hour int64) float64 {
 	const sunday = 3 * 24 // the first hour of a Sunday since 1970
 	sum, n := 0.0, 0
-	first := v.running - 1 - ((v.running-1-sunday-hour)%week+week)%week
-	for h := first; h >= v.running-levelWeeks*week; h -= week {
-		if x, ok := v.own(h); ok {
+	local := v.running - 1 + int64(offset(v.zone, timeOf(v.running-1))/time.Hour)
+	first := v.running - 1 - ((local-sunday-hour)%week+week)%week
+	for back := int64(0); back <= levelWeeks*week; back += week {
+		if x, ok := v.own(sameHour(v.zone, first, back)); ok {
 			sum, n = sum+x, n+1
 		}
 	}

@@ -14,6 +14,7 @@ import (
 // the calendar changes. It is not changed once it is made.
 type view struct {
 	service models.Service
+	zone    *time.Location
 	running int64
 	simple  *model // stands where models have too little to learn from
 	hours   []hour // learned, from the running one on; nil: the simple form stands

@@ -116,8 +116,14 @@ func (s *parts) healthChecker(monitor health.Probe) *health.Checker {
 	})
 }
 
-// checkAccess is well when roles can be read: without them every call is denied.
+// checkAccess is well when roles can be read and the trail can be written: without either every
+// call is refused.
 func (s *parts) checkAccess(ctx context.Context) error {
+	if s.trail != nil {
+		if err := s.trail.Check(); err != nil {
+			return err
+		}
+	}
 	_, err := s.store.Grants(ctx, "user:health-check", time.Now())
 	return err
 }

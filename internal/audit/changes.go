@@ -83,28 +83,37 @@ const readBackEvery = 15 * time.Second
 func (w *Writer) readBack() {
 	tick := time.NewTicker(readBackEvery)
 	defer tick.Stop()
-	var checked int64
-	c := Count{}
+	var l look
 	for {
 		select {
 		case <-w.stopped:
 			return
 		case <-tick.C:
 		}
-		upTo := w.issued.Load()
-		found, err := w.count(checked, upTo)
-		c.Refused = w.refused.Load()
-		if err == nil {
-			c.Issued, c.Committed = c.Issued+upTo-checked, c.Committed+found
-			if found < upTo-checked {
-				w.opts.Log.ErrorContext(w.life, "CRITICAL: audit entries that were committed are missing from the trail",
-					"stream", w.name, "from", checked+1, "to", upTo, "found", found)
-			}
-			checked = upTo
+		w.look(&l)
+	}
+}
+
+// look is how far the trail was read back, and what was found.
+type look struct {
+	checked int64
+	count   Count
+}
+
+func (w *Writer) look(l *look) {
+	upTo := w.issued.Load()
+	found, err := w.count(l.checked, upTo)
+	l.count.Refused = w.refused.Load()
+	if err == nil {
+		l.count.Issued, l.count.Committed = l.count.Issued+upTo-l.checked, l.count.Committed+found
+		if found < upTo-l.checked {
+			w.opts.Log.ErrorContext(w.life, "CRITICAL: audit entries that were committed are missing from the trail",
+				"stream", w.name, "from", l.checked+1, "to", upTo, "found", found)
 		}
-		if w.opts.OnCount != nil {
-			w.opts.OnCount(c)
-		}
+		l.checked = upTo
+	}
+	if w.opts.OnCount != nil {
+		w.opts.OnCount(l.count)
 	}
 }
 

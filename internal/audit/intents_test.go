@@ -1,8 +1,11 @@
 package audit
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -52,6 +55,50 @@ func TestACommandThatCannotBeRecordedIsNotGiven(t *testing.T) {
 	})
 	assert.Equal(t, models.KindUnavailable, models.KindOf(err))
 	release()
+}
+
+func TestWithAFullQueueNoCommandIsGiven(t *testing.T) {
+	d := newDatabase(t)
+	w := d.writer(t, Options{Connections: 1, Queue: 4, Timeout: time.Minute})
+	release := d.lock(t)
+	_, wait := pile(t, w, 4, func(i int) models.AuditEntry { return entry(fmt.Sprint("e-", i)) })
+	err := w.Command(t.Context(), models.AuditEntry{Action: "pause"}, func(context.Context) error {
+		t.Error("the command was given")
+		return nil
+	})
+	assert.Equal(t, models.KindUnavailable, models.KindOf(err))
+	release()
+	wait()
+}
+
+// TestACommandWhoseOutcomeFindsNoDatabaseIsReconciled loses Postgres between the two rows.
+func TestACommandWhoseOutcomeFindsNoDatabaseIsReconciled(t *testing.T) {
+	x := newTrail(t, 8)
+	w := x.database.writer(t, Options{Timeout: 300 * time.Millisecond})
+	var release func()
+	given := 0
+	err := w.Command(t.Context(), models.AuditEntry{ID: "i-1", At: time.Now().Add(-10 * time.Minute), Actor: "user:olga", Action: "pause", Object: "service/api"}, func(context.Context) error {
+		given++
+		release = x.lock(t)
+		return nil
+	})
+	require.NoError(t, err, "the command was given, and its caller is told so")
+	assert.Equal(t, 1, given)
+	watcher := x.connect(t, x.owner)
+	require.Eventually(t, func() bool {
+		var waiting int
+		err := watcher.QueryRow(t.Context(), "SELECT count(*) FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())").Scan(&waiting)
+		return err == nil && w.failing.Load() && waiting == 0
+	}, 20*time.Second, 20*time.Millisecond, "the outcome is given up, by the server too")
+	release()
+	closed, err := w.ReconcileIntents(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []string{"intent i-1"}, closed)
+	got := x.each(t, models.AuditFilter{Actor: "user:olga", Action: "command.*"})
+	require.Len(t, got, 2)
+	assert.Contains(t, got[1].Rule, "pause unknown")
+	require.NoError(t, x.anchor.Checkpoint(t.Context(), 0))
+	assert.Empty(t, x.verify(t, nil).Findings)
 }
 
 func TestIntentsWithoutAnOutcomeAreClosedOnce(t *testing.T) {
@@ -114,10 +161,20 @@ func TestWhatIsMissingWhenTheTrailIsReadBackIsCounted(t *testing.T) {
 	n, err := w.count(0, w.issued.Load())
 	require.NoError(t, err)
 	assert.Equal(t, int64(6), n, "with the first row of the stream")
+	var told Count
+	var said bytes.Buffer
+	w.opts.OnCount, w.opts.Log = func(c Count) { told = c }, slog.New(slog.NewTextHandler(&said, nil))
 	(&trail{database: d}).doctor(t, "DELETE FROM security_audit_logs WHERE seq = 3")
+	var l look
+	w.look(&l)
+	assert.Equal(t, Count{Issued: 6, Committed: 5}, told)
+	assert.Contains(t, said.String(), "CRITICAL: audit entries that were committed are missing")
+	require.NoError(t, w.Record(t.Context(), models.AuditEntry{Action: "x"}))
+	w.look(&l)
+	assert.Equal(t, Count{Issued: 7, Committed: 6}, told, "what was missing once stays missing")
 	n, err = w.count(0, w.issued.Load())
 	require.NoError(t, err)
-	assert.Equal(t, int64(5), n)
+	assert.Equal(t, int64(6), n, "of seven")
 }
 
 func TestThePublicKeyFollowsFromThePrivateOne(t *testing.T) {

@@ -214,6 +214,7 @@ func (w *Writer) settle(ctx context.Context) error {
 		return err
 	}
 	if found != w.head && found != *w.unsure {
+		w.moved.Store(true)
 		w.opts.Log.ErrorContext(ctx, "CRITICAL: an audit stream is not as its writer left it", "stream", w.head.stream, "seq", w.head.seq, "found", found.seq)
 		return errMoved
 	}

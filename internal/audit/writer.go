@@ -66,6 +66,7 @@ type Writer struct {
 	workers sync.WaitGroup
 	failing atomic.Bool
 	refused atomic.Int64
+	moved   atomic.Bool   // somebody else wrote to the stream
 	stopped chan struct{} // is closed when nothing will be committed any more
 	name    string        // of the stream
 
@@ -175,6 +176,14 @@ func (w *Writer) Record(ctx context.Context, e models.AuditEntry) error {
 	if err != nil {
 		w.refused.Add(1)
 		return models.Unavailable("audit.Record", err)
+	}
+	return nil
+}
+
+// Check says what keeps the writer from ever committing again; a database that is away does not.
+func (w *Writer) Check() error {
+	if w.moved.Load() {
+		return models.Unavailable("audit.Check", fmt.Errorf("%w: start the process again, and verify the trail", errMoved))
 	}
 	return nil
 }

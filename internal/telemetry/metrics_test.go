@@ -126,3 +126,25 @@ func TestAllMetricsFollowTheConventions(t *testing.T) {
 	assert.Panics(t, func() { NewAPIMetrics(r) }, "two sets of the same metrics in one registry are a mistake of the program")
 	assert.NotEmpty(t, Version())
 }
+
+func TestAnIncompleteTrailShowsInTheRatioThatIsAlertedOn(t *testing.T) {
+	r := prometheus.NewRegistry()
+	m := NewAuditMetrics(r)
+	value := func(name string) float64 {
+		families, err := r.Gather()
+		require.NoError(t, err)
+		for _, f := range families {
+			if f.GetName() == name {
+				return f.GetMetric()[0].GetGauge().GetValue()
+			}
+		}
+		t.Fatalf("there is no %s", name)
+		return 0
+	}
+	assert.InDelta(t, 1, value("wedsync_audit_completeness_ratio"), 0)
+	m.Counted(1000, 999, 3)
+	assert.InDelta(t, 0.999, value("wedsync_audit_completeness_ratio"), 1e-9)
+	assert.InDelta(t, 0, value("wedsync_audit_anchored_timestamp_seconds"), 0, "nothing was signed yet")
+	m.Anchored(time.UnixMilli(1_800_000_000_500))
+	assert.InDelta(t, 1_800_000_000.5, value("wedsync_audit_anchored_timestamp_seconds"), 0)
+}

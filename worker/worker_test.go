@@ -2,9 +2,11 @@ package worker_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,8 +19,11 @@ import (
 	"go.temporal.io/sdk/client"
 	tlog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/testsuite"
+	sdkworker "go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
 	"google.golang.org/grpc"
 
+	"github.com/wedsync/scalability/activities"
 	"github.com/wedsync/scalability/internal/devstack"
 	"github.com/wedsync/scalability/internal/devstack/devstacktest"
 	"github.com/wedsync/scalability/models"
@@ -248,4 +253,72 @@ func TestAWorkerThatMayNotRegisterSearchAttributesSaysHowOnceAndGoesOn(t *testin
 	require.NoError(t, worker.EnsureSearchAttributes(t.Context(), o))
 	assert.Equal(t, 1, g.asked)
 	assert.Contains(t, log.String(), "temporal operator search-attribute create --namespace weddings --type Keyword --name WedsyncService --name WedsyncOutcome")
+}
+
+// TestASeasonsYearlyScheduleBeginsItsPreparationOnce: it is due 35 days ahead, by the
+// season's own clock, and a worker that starts again within that time starts no second one.
+func TestASeasonsYearlyScheduleBeginsItsPreparationOnce(t *testing.T) {
+	c := lazyClient(t, devstacktest.Temporal(t))
+	o := options(c)
+	o.TaskQueue = t.Name()
+	now := time.Now().UTC()
+	name := "summer" + strconv.FormatInt(now.UnixNano(), 36)
+	o.Seasons = []activities.SeasonDefinition{{
+		Name: name, First: now.AddDate(0, 0, 10).Format("01-02"), Last: now.AddDate(0, 0, 60).Format("01-02"), TimeZone: "Europe/London",
+	}}
+	w := sdkworker.New(c, o.TaskQueue, sdkworker.Options{})
+	w.RegisterWorkflowWithOptions(workflows.SeasonDue, workflow.RegisterOptions{Name: workflows.SeasonDueType})
+	w.RegisterWorkflowWithOptions(func(ctx workflow.Context, _ workflows.SeasonInput) error { return workflow.Sleep(ctx, time.Hour) },
+		workflow.RegisterOptions{Name: workflows.SeasonPreparationType})
+	w.RegisterActivity(&activities.Seasons{})
+	require.NoError(t, w.Start())
+	t.Cleanup(w.Stop)
+
+	ensure := func() {
+		var err error
+		require.Eventually(t, func() bool { err = worker.EnsureSchedules(t.Context(), o); return err == nil }, time.Minute, 200*time.Millisecond, "%v", err)
+	}
+	ensure()
+	begins := now.AddDate(0, 0, 10)
+	id := workflows.SeasonID(fmt.Sprintf("%s-%d", name, begins.Year()))
+	var runID string
+	eventually(t, "the preparation runs", func() bool {
+		d, err := c.DescribeWorkflowExecution(t.Context(), id, "")
+		if err != nil {
+			return false
+		}
+		runID = d.GetWorkflowExecutionInfo().GetExecution().GetRunId()
+		return true
+	})
+	t.Cleanup(func() { _ = c.TerminateWorkflow(context.Background(), id, "", "the test is over") })
+
+	handle := c.ScheduleClient().GetHandle(t.Context(), workflows.SeasonScheduleID(name))
+	t.Cleanup(func() { _ = handle.Delete(context.Background()) })
+	looks := func() int {
+		d, err := handle.Describe(t.Context())
+		require.NoError(t, err)
+		return d.Info.NumActions
+	}
+	eventually(t, "it looked once", func() bool { return looks() >= 1 })
+	d, err := handle.Describe(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, enumspb.SCHEDULE_OVERLAP_POLICY_SKIP, d.Schedule.Policy.Overlap)
+	assert.Equal(t, 7*24*time.Hour, d.Schedule.Policy.CatchupWindow, "also when Temporal was away on the day")
+	require.NotEmpty(t, d.Info.NextActionTimes)
+	london, err := time.LoadLocation("Europe/London")
+	require.NoError(t, err)
+	due := d.Info.NextActionTimes[0].In(london)
+	first, err := time.Parse("2006-01-02", "2001-"+o.Seasons[0].First)
+	require.NoError(t, err)
+	assert.Equal(t, first.AddDate(0, 0, -35).Format("01-02")+" 01", due.Format("01-02 15"))
+
+	ensure() // a worker starts again
+	eventually(t, "it looks again", func() bool { return looks() >= 2 })
+	time.Sleep(time.Second) // a second preparation would be there
+	again, err := c.DescribeWorkflowExecution(t.Context(), id, "")
+	require.NoError(t, err)
+	assert.Equal(t, runID, again.GetWorkflowExecutionInfo().GetExecution().GetRunId(), "this year's was begun before")
+
+	o.Seasons[0].First = "02-31"
+	require.ErrorContains(t, worker.EnsureSchedules(t.Context(), o), "must begin at a day")
 }

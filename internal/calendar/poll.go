@@ -124,9 +124,9 @@ func (p *Poller) judge(ctx context.Context, f models.CalendarFeed) {
 	}
 	switch alarm {
 	case models.CalendarCritical:
-		p.Log.ErrorContext(ctx, "the calendar is too old", "source", f.Source, "age", age.Round(time.Minute), "reason", f.LastError)
+		p.Log.ErrorContext(ctx, "the calendar is too old", "source", f.Source, "age", age.Round(time.Minute).String(), "reason", f.LastError)
 	case models.CalendarWarning:
-		p.Log.WarnContext(ctx, "the calendar grows old", "source", f.Source, "age", age.Round(time.Minute), "reason", f.LastError)
+		p.Log.WarnContext(ctx, "the calendar grows old", "source", f.Source, "age", age.Round(time.Minute).String(), "reason", f.LastError)
 	case models.CalendarFresh:
 	}
 }

@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { predictedDays } from "./api";
 import { shift, spanOf } from "./day";
+import { CalendarAge } from "./CalendarAge";
 import { DayState } from "./DayState";
 import { DayTimeline } from "./DayTimeline";
 import { ForecastTrust } from "./ForecastTrust";
@@ -36,6 +37,7 @@ export function WeddingsPage({ token, now }: { token: string; now: number }) {
             </select>
           </label>
         </h2>
+        <CalendarAge token={token} />
         {isPending && <p className="empty">Loading …</p>}
         {error && <p className="refusal" role="alert">{error.message}</p>}
         {data?.length === 0 && <p className="empty">Nothing is predicted: there is neither history nor a calendar.</p>}

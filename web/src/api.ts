@@ -1,6 +1,6 @@
 import { createParser } from "eventsource-parser";
 import { caller } from "./session";
-import type { DayLoad, ForecastAccuracy, HourLoad, Problem, Reservation, Season, SeasonPlan, Snapshot, TimelinePoint, Wedding, WeddingDay } from "./types";
+import type { CalendarStatus, DayLoad, ForecastAccuracy, HourLoad, Problem, Reservation, Season, SeasonPlan, Snapshot, TimelinePoint, Wedding, WeddingDay } from "./types";
 
 const BASE = "/api/scalability";
 
@@ -75,6 +75,9 @@ export const timeline = (token: string, service: string, from: string, until: st
 /** Weddings that overlap a time, up to 100. */
 export const weddingsOf = (token: string, from: string, until: string, signal?: AbortSignal) =>
   items<Wedding>("/weddings", { from, until, limit: "100" }, token, signal);
+
+/** How old the calendar is. */
+export const calendarStatus = (token: string, signal?: AbortSignal) => get<CalendarStatus>("/calendar", token, signal);
 
 /** The wedding days of a date: none, one, or more where regions have their own. */
 export const weddingDays = (token: string, date: string, signal?: AbortSignal) =>

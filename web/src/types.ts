@@ -220,6 +220,13 @@ export interface Problem {
   errors?: { field: string; value?: string; rule: string }[];
 }
 
+/** How well the calendar is known: as well as its oldest feed. */
+export interface CalendarStatus {
+  alarm: string;
+  text: string;
+  feeds: { id: string; source: string; alarm: string; enabled: boolean; lastError?: string }[] | null;
+}
+
 /** A wedding day as it stands; regions may have days of their own. */
 export interface WeddingDay {
   date: string;

@@ -229,7 +229,7 @@ type anew struct {
 func (a anew) Recheck(ctx context.Context, _ models.Identity) error { return a.p.enter(ctx, "Recheck") }
 
 func (a anew) Fresh(ctx context.Context) (*access.Policy, error) {
-	return a.Policies.Policy(), a.p.enter(ctx, "Fresh")
+	return a.Policy(), a.p.enter(ctx, "Fresh")
 }
 
 func TestWhatIsRiskyIsJudgedByWhatHoldsNowAndTheRestByWhatHeldAMomentAgo(t *testing.T) {
@@ -402,6 +402,19 @@ func TestWhatTheGuardNeedsAndCannotReadIsATemporaryRefusalOnRecord(t *testing.T)
 		assert.NotContains(t, rec.Body.String(), "10.0.0.7")
 		assert.Equal(t, rule, p.entries()[0].Rule)
 		assert.False(t, p.called("Services"))
+	}
+}
+
+func TestTwoCredentialsInOneCallAreNone(t *testing.T) {
+	p := newPlatform()
+	h := p.handler(t)
+	good := "Bearer " + token(t, "admin")
+	for name, both := range map[string][]string{"a good and a bad one": {good, "Bearer x"}, "a bad and a good one": {"Bearer x", good}, "the same twice": {good, good}} {
+		p.reset()
+		rec := send(t, h, request{path: base + "/services", header: http.Header{"Authorization": both}})
+		assert.Equal(t, http.StatusUnauthorized, rec.Code, name)
+		require.Len(t, p.entries(), 1)
+		assert.Equal(t, anonymous, p.entries()[0].Actor, name)
 	}
 }
 

@@ -139,6 +139,9 @@ func (p *platform) Record(ctx context.Context, e models.AuditEntry) error {
 	if err := p.enter(ctx, "Record"); err != nil {
 		return err
 	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	e.Context = maps.Clone(e.Context)

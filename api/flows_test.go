@@ -376,7 +376,9 @@ func TestPagesAreServedWithoutATokenAndLoadNothingFromElsewhere(t *testing.T) {
 		assert.Equal(t, want, rec.Header().Get("Content-Type"), path)
 		if strings.HasPrefix(want, "text/html") {
 			assert.NotContains(t, rec.Body.String(), "http", "%s loads nothing from elsewhere", path)
-			assert.Contains(t, rec.Header().Get("Content-Security-Policy"), "script-src 'self';", path)
+			for _, rule := range []string{"default-src 'none';", "script-src 'self';", "style-src 'self';", "base-uri 'none';", "form-action 'self';", "frame-ancestors 'none'"} {
+				assert.Contains(t, rec.Header().Get("Content-Security-Policy"), rule, path)
+			}
 		}
 	}
 	assert.Contains(t, send(t, h, request{path: "/dashboard/scalability/assets/index-abc1.js"}).Header().Get("Cache-Control"), "immutable")

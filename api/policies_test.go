@@ -1,6 +1,8 @@
 package api
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -137,6 +139,19 @@ func TestAProposalShowsWhatItWouldHaveAnsweredOtherwise(t *testing.T) {
 	assert.Equal(t, models.AuditDeny, out.Replayed[0].Would)
 }
 
+// second cannot keep the second entry of a call.
+type second struct {
+	Auditor
+	kept int
+}
+
+func (s *second) Record(ctx context.Context, e models.AuditEntry) error {
+	if s.kept++; s.kept%2 == 0 {
+		return errors.New("disk full")
+	}
+	return s.Auditor.Record(ctx, e)
+}
+
 func TestInAChangeFreezeNobodyTakesCapacityAway(t *testing.T) {
 	p := newPlatform()
 	h := p.handler(t)
@@ -153,6 +168,10 @@ func TestInAChangeFreezeNobodyTakesCapacityAway(t *testing.T) {
 	assert.Equal(t, string(models.PermissionScaleIn), last.Action)
 	assert.Equal(t, models.AuditDeny, last.Decision)
 	assert.Equal(t, "true", last.Context["changeFreeze"])
+	p.claims = nil
+	unrecorded := p.handler(t, func(c *Config) { c.Audit = &second{Auditor: p} })
+	assert.Equal(t, http.StatusServiceUnavailable, send(t, unrecorded, ask).Code, "a judgement that is not on record is none")
+	p.claims = []models.Reservation{{ID: "f1", Service: models.ServiceAPI, Kind: models.ReservationFreeze, From: noon.Add(-time.Hour), Until: noon.Add(time.Hour)}}
 	ask.body = strings.Replace(ask.body, `"kind":"cap","replicas":2`, `"kind":"floor","replicas":4`, 1)
 	assert.Equal(t, http.StatusCreated, send(t, h, ask).Code, "more capacity is nobody's harm")
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -49,6 +50,7 @@ func signInBrowser(t *testing.T, h http.Handler) *http.Cookie {
 	back := browse(t, h, request{path: callbackPath + "?state=s1&code=good"}, "cross-site", attempt)
 	require.Equal(t, http.StatusFound, back.Code, back.Body)
 	assert.Equal(t, dashboardPath, back.Header().Get("Location"))
+	assert.Equal(t, -1, cookieOf(t, back, "wedsync-attempt").MaxAge, "an attempt is used once")
 	session := cookieOf(t, back, "wedsync-session")
 	assert.True(t, session.HttpOnly)
 	assert.Equal(t, http.SameSiteStrictMode, session.SameSite)
@@ -128,6 +130,21 @@ func TestSigningOutEndsTheSessionEverywhere(t *testing.T) {
 	require.True(t, ok)
 	assert.NotEmpty(t, r.TokenID)
 	assert.Equal(t, -1, cookieOf(t, rec, "wedsync-session").MaxAge)
+}
+
+func TestWithoutAnAuditEntryNobodySignsInOrOut(t *testing.T) {
+	p := newPlatform()
+	h := p.handler(t)
+	session := signInBrowser(t, h)
+	p.fails("Record", errors.New("disk full"))
+	rec := browse(t, h, request{path: callbackPath + "?state=s1&code=good"}, "cross-site", &http.Cookie{Name: "wedsync-attempt", Value: "sealed"})
+	assert.Equal(t, http.StatusServiceUnavailable, rec.Code)
+	for _, c := range rec.Result().Cookies() {
+		assert.NotEqual(t, "wedsync-session", c.Name, "a session that is not on record is none")
+	}
+	rec = browse(t, h, request{method: http.MethodPost, path: signOutPath}, "same-origin", session)
+	assert.Equal(t, http.StatusServiceUnavailable, rec.Code)
+	assert.NotContains(t, p.calls, "Revoke")
 }
 
 func TestOverHTTPSCookiesAreBoundToTheHost(t *testing.T) {

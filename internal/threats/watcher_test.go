@@ -300,6 +300,20 @@ func TestARevocationThatACrashPreventedIsMade(t *testing.T) {
 	})
 }
 
+// The detector never asks for it and the database refuses it; nobody's word ends a session all
+// the same.
+func TestNoSessionEndsOnANameThatARefusedCredentialGave(t *testing.T) {
+	bubble(t, func(t *testing.T, p *platform) {
+		p.alerts = append(p.alerts, models.Threat{
+			ID: "a1", Rule: models.ThreatEscalation, Kind: "token abuse", Severity: models.ThreatCritical, Subject: "user:anna", Claimed: true,
+			At: time.Now(), RaisedAt: time.Now(), Response: models.RespondRevokeSubject,
+		})
+		defer p.watch(t, "one")()
+		pass(3 * time.Second)
+		assert.Empty(t, p.view().revoked)
+	})
+}
+
 // A process whose clock is a day ahead writes rows of tomorrow: they neither keep windows open
 // until then nor hide what comes after.
 func TestAClockThatIsAheadNeitherHidesAttacksNorMakesThem(t *testing.T) {

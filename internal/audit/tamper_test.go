@@ -81,7 +81,7 @@ func TestWhatWasChainedAnewAfterTheLastCheckpointIsTheWindowThatIsLeft(t *testin
 	x.chainAnew(t, x.writer.name, 60, byEve)
 	assert.Equal(t, Sound, x.verify(t, nil).Verdict(), "nothing vouches for it yet, as the guide says")
 	require.NoError(t, x.writer.Check())
-	assert.Error(t, x.writer.Record(t.Context(), entry("next")), "but the writer knows, and takes nothing more")
+	require.Error(t, x.writer.Record(t.Context(), entry("next")), "but the writer knows, and takes nothing more")
 	require.ErrorIs(t, x.writer.Check(), errMoved, "and health says so")
 }
 

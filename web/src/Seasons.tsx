@@ -60,18 +60,18 @@ function OneSeason({ token, service, season }: { token: string; service: string;
         </p>
       )}
       {error && <p className="refusal" role="alert">{error.message}</p>}
-      {plan && <Plan plan={plan} service={service} />}
+      {plan && <Plan plan={plan} service={service} said={season.sentence} />}
       {season.proposedVersion > 0 && plan && <Answer token={token} season={season} />}
     </>
   );
 }
 
-function Plan({ plan, service }: { plan: SeasonPlan; service: string }) {
+function Plan({ plan, service, said }: { plan: SeasonPlan; service: string; said: string }) {
   const weeks = useMemo(() => (plan.weeks ?? []).filter((w) => w.service === service), [plan, service]);
   const drawn = useMemo(() => option(weeks), [weeks]);
   return (
     <>
-      <p className="sentence">{plan.sentence}</p>
+      {!said.includes(plan.sentence) && <p className="sentence">{plan.sentence}</p>}
       {worstDeficits(plan.deficits ?? []).map(({ worst, more }) => (
         <p key={`${worst.service}/${worst.ceiling}`} className="refusal">
           {worst.text}{more > 0 && `, and less in ${more} other weeks`}: {(worst.remedies ?? []).join(" · ")}.
@@ -109,7 +109,7 @@ function option(weeks: PlanWeek[]): Option {
   });
   return {
     grid: { left: 48, right: 56, top: 36, bottom: 26 },
-    legend: { top: 0, textStyle: { color: colour("--text") } },
+    legend: { top: 0, type: "scroll", textStyle: { color: colour("--text") } },
     tooltip: { trigger: "axis", valueFormatter: (v: unknown) => (typeof v === "number" ? number(v) : "–") },
     xAxis: { type: "time", ...axis() },
     yAxis: [

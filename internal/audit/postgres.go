@@ -69,6 +69,9 @@ func connect(ctx context.Context, o Options) (*pgxpool.Pool, error) {
 	if err == nil && !ready {
 		err = fmt.Errorf("table security_audit_logs or audit_streams is missing or may not be %s: were the migrations made?", what)
 	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("the database does not answer within %s: %w", o.Timeout, err)
+	}
 	if err != nil {
 		pool.Close()
 		return nil, models.Unavailable("audit.Open", err)

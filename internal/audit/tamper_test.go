@@ -32,13 +32,19 @@ func (x *trail) closedStream(t testing.TB) (name string, last int64) {
 // the database alone contradicts it.
 func (x *trail) chainAnew(t testing.TB, stream string, seq int64, change func(*models.AuditEntry)) {
 	t.Helper()
+	x.chainAnewUntil(t, stream, seq, 1<<40, change)
+}
+
+// chainAnewUntil leaves what follows the last row as it was.
+func (x *trail) chainAnewUntil(t testing.TB, stream string, seq, last int64, change func(*models.AuditEntry)) {
+	t.Helper()
 	x.doctor(t)
 	conn := x.connect(t, x.owner)
 	_, err := conn.Exec(t.Context(), "SELECT set_config('wedsync.role', 'system', false), set_config('wedsync.maintenance', 'on', false)")
 	require.NoError(t, err)
 	var rows []models.AuditEntry
 	err = pgx.BeginFunc(t.Context(), conn, func(tx pgx.Tx) error {
-		return eachRow(t.Context(), tx, "WHERE stream = $1 AND seq >= $2 ORDER BY seq", []any{stream, seq}, func(e models.AuditEntry) error {
+		return eachRow(t.Context(), tx, "WHERE stream = $1 AND seq >= $2 AND seq <= $3 ORDER BY seq", []any{stream, seq, last}, func(e models.AuditEntry) error {
 			rows = append(rows, e)
 			return nil
 		})
@@ -56,11 +62,22 @@ func (x *trail) chainAnew(t testing.TB, stream string, seq int64, change func(*m
 		after := at.hash
 		b.Queue("UPDATE security_audit_logs SET actor = $3, prev = $4, hash = $5 WHERE stream = $1 AND seq = $2", stream, at.seq, r.actor, before[:], after[:])
 	}
-	b.Queue("UPDATE audit_streams SET hash = $2 WHERE stream = $1", stream, at.hash[:])
+	b.Queue("UPDATE audit_streams SET hash = $2 WHERE stream = $1 AND seq = $3", stream, at.hash[:], at.seq)
 	require.NoError(t, conn.SendBatch(t.Context(), &b).Close())
 }
 
 func byEve(e *models.AuditEntry) { e.Actor = "user:eve" }
+
+func TestAPieceThatWasChainedAnewDoesNotFitWhatFollows(t *testing.T) {
+	x := newTrail(t, 40)
+	name, _ := x.closedStream(t)
+	x.chainAnewUntil(t, name, 20, 30, byEve)
+	r := x.verify(t, nil)
+	require.Equal(t, Tampered, r.Verdict(), "%v", r.Findings)
+	assert.Equal(t, int64(31), r.Findings[0].Seq, "%v", r.Findings)
+	assert.Contains(t, r.Findings[0].Text, "does not follow the row before it")
+	assert.NotEmpty(t, r.Findings[0].ID)
+}
 
 func TestHistoryThatWasChainedAnewMeetsTheNextCheckpoint(t *testing.T) {
 	x := newTrail(t, 40)
@@ -334,4 +351,47 @@ func TestAMonthThatWasWrittenWhileTheWorkerWasAwayIsRetiredToo(t *testing.T) {
 	assert.Equal(t, []string{"security_audit_logs_p" + late.UTC().Format("200601")}, dropped)
 	require.NoError(t, x.anchor.Checkpoint(t.Context(), 0))
 	assert.Empty(t, x.verify(t, nil).Findings)
+}
+
+// TestACheckpointThatIsMadeMeanwhileIsNoGap copies one that commits after the snapshot: the
+// rows that it vouches for are not there yet.
+func TestACheckpointThatIsMadeMeanwhileIsNoGap(t *testing.T) {
+	x := newTrail(t, 8)
+	v := &verification{opts: VerifyOptions{Process: "test", Copies: x.copies, PublicKeys: []string{x.public}}, streams: map[string]*streamState{}}
+	var err error
+	v.keys, err = newSigners(v.opts.PublicKeys)
+	require.NoError(t, err)
+	v.pool = x.writer.pool
+	err = pgx.BeginTxFunc(t.Context(), v.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		_, err := tx.Exec(t.Context(), scopeSQL, string(models.ScopeSystem), "test")
+		require.NoError(t, err)
+		other, err := NewReader(t.Context(), x.app, "test")
+		require.NoError(t, err)
+		defer other.Close()
+		meanwhile := &Anchor{pool: other.pool, process: "test", signer: x.anchor.signer, copies: folder(x.copies), log: x.writer.opts.Log, waiting: map[string]string{}}
+		x.fill(t, x.writer, 8)
+		require.NoError(t, meanwhile.Checkpoint(t.Context(), 0))
+		v.pool = other.pool
+		require.NoError(t, v.readStreams(t.Context(), tx))
+		return v.readCheckpoints(t.Context(), tx)
+	})
+	require.NoError(t, err)
+	assert.Equal(t, 2, v.report.Copies)
+	assert.Equal(t, 1, v.report.Checkpoints)
+	for _, name := range v.order {
+		v.judgeEnd(v.streams[name], v.streams[name].stored)
+	}
+	assert.Empty(t, v.report.Findings)
+}
+
+func TestARowAfterTheClosingOneIsFoundWhereReadersMeet(t *testing.T) {
+	at := func(seq int64) head { return head{stream: "s", seq: seq, hash: digest{byte(seq)}} }
+	s := &streamState{stored: at(4), known: true, closed: true, base: at(0), segments: []segment{
+		{first: at(1), last: at(2), prev: digest{0}, closes: true}, {first: at(3), last: at(4), prev: digest{2}, closes: true},
+	}}
+	v := &verification{now: time.Now()}
+	v.judge(s)
+	require.NotEmpty(t, v.report.Findings)
+	assert.Equal(t, int64(3), v.report.Findings[0].Seq)
+	assert.Contains(t, v.report.Findings[0].Text, "after the closing row")
 }

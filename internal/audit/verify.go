@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
 	"sync/atomic"
@@ -59,6 +60,14 @@ type Finding struct {
 	At      time.Time `json:"at,omitzero"`
 	ID      string    `json:"id,omitempty"`
 	Text    string    `json:"text"`
+}
+
+// named is 0 where a finding names a stream, and 1 where it is about the trail as a whole.
+func (f Finding) named() int {
+	if f.Stream == "-" {
+		return 1
+	}
+	return 0
 }
 
 // String names the place and what is wrong with it.
@@ -173,10 +182,10 @@ func (v *verification) find(kind Verdict, h head, format string, args ...any) {
 	v.report.Findings = append(v.report.Findings, Finding{Verdict: kind, Kind: kind.String(), Stream: h.stream, Seq: h.seq, Text: fmt.Sprintf(format, args...)})
 }
 
-// sort puts the worst findings first, and of one kind the oldest.
+// sort puts the worst findings first, of one kind those that name a row, and of these the first.
 func (v *verification) sort() {
 	slices.SortStableFunc(v.report.Findings, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(a.Verdict, b.Verdict), cmp.Compare(a.Stream, b.Stream), cmp.Compare(a.Seq, b.Seq))
+		return cmp.Or(cmp.Compare(a.Verdict, b.Verdict), cmp.Compare(a.named(), b.named()), cmp.Compare(a.Stream, b.Stream), cmp.Compare(a.Seq, b.Seq))
 	})
 }
 
@@ -244,30 +253,56 @@ func (v *verification) readCheckpoints(ctx context.Context, tx pgx.Tx) error {
 	if err != nil || v.opts.Copies == "" {
 		return err
 	}
-	return v.readCopied(chain.seen)
+	return v.readCopied(ctx, chain.seen)
 }
 
 // readCopied lets the copies vouch too: they know of what was cut off in the database with
-// its checkpoints, and of checkpoints that are there no more.
-func (v *verification) readCopied(inDatabase map[digest]bool) error {
+// its checkpoints, and of checkpoints that are there no more. One that was made after the
+// snapshot says nothing of it.
+func (v *verification) readCopied(ctx context.Context, inDatabase map[digest]bool) error {
 	texts, err := readCopies(v.opts.Copies, v.opts.From)
 	if err != nil {
 		return err
 	}
 	v.report.Copies = len(texts)
+	missing := map[string]checkpoint{}
 	for i, text := range texts {
 		c, err := v.keys.checkpoint(text)
 		switch {
 		case err != nil:
 			v.find(Tampered, head{stream: "-"}, "the copied checkpoint %d of %s is not signed by a key that may: %v", i+1, v.opts.Copies, err)
-		case v.opts.Until.IsZero() || c.at.Before(v.opts.Until):
+		case !v.opts.Until.IsZero() && !c.at.Before(v.opts.Until):
+		case inDatabase[sum(text)]:
 			v.vouch(c)
-			if !inDatabase[sum(text)] && c.at.Before(v.now.Add(-anchorGrace)) { // a younger one may have come after the snapshot
-				v.find(Gap, head{stream: "-"}, "the checkpoint of %s was copied, and is missing from the database", c.at.UTC().Format(time.RFC3339Nano))
-			}
+		default:
+			missing[text] = c
 		}
 	}
-	return nil
+	return v.judgeMissing(ctx, missing)
+}
+
+// judgeMissing looks for copied checkpoints in the database as it is now: a copy is made after
+// the commit, so what is not there either was taken away.
+func (v *verification) judgeMissing(ctx context.Context, missing map[string]checkpoint) error {
+	if len(missing) == 0 {
+		return nil
+	}
+	err := asSystem(ctx, v.pool, v.opts.Process, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `SELECT note FROM audit_checkpoints WHERE note = ANY($1)`, slices.Collect(maps.Keys(missing)))
+		if err != nil {
+			return err
+		}
+		young, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		for _, text := range young {
+			delete(missing, text)
+		}
+		return err
+	})
+	for _, c := range missing {
+		v.vouch(c)
+		v.find(Gap, head{stream: "-"}, "the checkpoint of %s was copied, and is missing from the database", c.at.UTC().Format(time.RFC3339Nano))
+	}
+	return err
 }
 
 // takeNote uses one checkpoint: the one before the time says where to begin, the one after

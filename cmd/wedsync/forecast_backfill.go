@@ -29,8 +29,11 @@ loading the same again changes nothing.
 A CSV file has lines of a time (RFC 3339 with an offset, or seconds since 1970) and a load
 in requests per second; its first line may name the columns timestamp and rps. A
 Prometheus query has to give one series. A bad value ends the command before anything is
-stored, and is named with its line. That hours were loaded is in the audit trail. Models learn what was loaded at their next fit: start
-the job with POST /workflows {"kind":"maintenance","job":"refit"}, or wait for the night.`,
+stored, and is named with its line. That hours were loaded is in the audit trail.
+
+A service that had under two weeks to learn from learns what was loaded within a minute; the
+models of any other do at their next fit, of the night, or at once in the worker that runs the
+job: POST /workflows {"kind":"maintenance","job":"refit"}.`,
 		Example: `  wedsync forecast backfill --csv api-2026.csv --service api
   wedsync forecast backfill --prometheus http://127.0.0.1:9090 --service api \
     --query 'sum(rate(http_requests_total{job="api"}[5m]))' --from 2026-06-01T00:00:00Z --to 2027-06-01T00:00:00Z`,

@@ -15,6 +15,23 @@ import (
 
 // booked is a world with a history of days in which guests brought 1.56 requests/s at the
 // ceremony, and a calendar that goes on.
+// TestAPastThatIsLoadedIsSeenInEachProcess without a fit by schedule, which runs in one.
+func TestAPastThatIsLoadedIsSeenInEachProcess(t *testing.T) {
+	w := newWorld()
+	w.load = since(3*time.Hour, platformDay)
+	p := w.predictor()
+	ask := func(at time.Time) models.Prediction {
+		got, err := p.Predict(t.Context(), models.PredictionRequest{TimeHorizonHours: 24}, at)
+		require.NoError(t, err)
+		return got
+	}
+	assert.Equal(t, models.MethodRecentLevel, ask(now).Method)
+	w.load = since(60*days, noisy(0.2, platformDay))
+	got := ask(now.Add(2 * time.Minute))
+	assert.NotEqual(t, models.MethodRecentLevel, got.Method)
+	assert.Greater(t, got.HistoryHours, 50*24)
+}
+
 func booked(history int) *world {
 	w := newWorld()
 	for d := range history + 30 {

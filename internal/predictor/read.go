@@ -86,7 +86,8 @@ func (p *Predictor) read(ctx context.Context, key modelKey, now time.Time) (*mod
 
 // history reads the hours of the last year, up to and with the running one: once, and
 // from then on those of the last days once an hour; under a week, where the running hour
-// counts, each minute.
+// counts, each minute. As long as they are too few to learn from all are read again: a past
+// may have been loaded meanwhile.
 func (p *Predictor) history(ctx context.Context, service models.ServiceName, now time.Time) (map[int64]float64, error) {
 	running := hourOf(now)
 	p.mu.Lock()
@@ -96,7 +97,7 @@ func (p *Predictor) history(ctx context.Context, service models.ServiceName, now
 		return have.value, nil
 	}
 	from := running - learnHours
-	if have.value != nil && have.running <= running {
+	if have.value != nil && have.running <= running && len(have.value) >= learnedLeast {
 		from = max(from, have.running-lateHours)
 	}
 	rows, err := p.opts.History.HourlyLoad(ctx, service, timeOf(from), timeOf(running+1))

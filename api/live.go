@@ -296,13 +296,18 @@ func (s *server) stream(c *gin.Context) {
 	}
 }
 
-// revoked says that the caller may follow no longer. While roles cannot be read, those
-// of the beginning count. Whoever connects again is told, and it is audited.
+// revoked says that the caller may follow no longer: what they were known by has ended, or
+// the role. While that cannot be read, what held at the beginning counts. Whoever connects
+// again is told, and it is audited.
 func (s *server) revoked(c *gin.Context) bool {
+	id := callOf(c).identity
+	if models.KindOf(s.Auth.Recheck(c.Request.Context(), id)) == models.KindUnauthorised {
+		return true
+	}
 	if !s.RBAC {
 		return false
 	}
-	who := callOf(c).identity.Subject
+	who := id.Subject
 	grants, err := s.Grants.Grants(c.Request.Context(), who, s.now())
 	return err == nil && !s.Policies.Policy().Check(access.Request{Subject: who, Roles: grants.Roles, Permission: models.PermissionMonitor}).Allowed()
 }

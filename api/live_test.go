@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -185,6 +186,35 @@ func TestAStreamEndsWithItsToken(t *testing.T) {
 	_, events := follow(t, srv.URL, "user:viewer")
 	next(t, events)
 	ended(t, events)
+}
+
+// ending is what callers are known by, until it is ended.
+type ending struct {
+	signedIn
+	err atomic.Pointer[models.Error]
+}
+
+func (e *ending) Recheck(context.Context, models.Identity) error {
+	if err := e.err.Load(); err != nil {
+		return err
+	}
+	return nil
+}
+
+func TestAStreamEndsWhenItsTokenIsRevoked(t *testing.T) {
+	for _, rbac := range []bool{true, false} {
+		auth := &ending{signedIn: signedIn{noon.Add(time.Hour)}}
+		srv := httptest.NewServer(newPlatform().handler(t, func(c *Config) { c.LiveInterval, c.Auth, c.RBAC = tick, auth, rbac }))
+		t.Cleanup(srv.Close)
+		_, events := follow(t, srv.URL, "user:viewer")
+		next(t, events)
+		auth.err.Store(&models.Error{Kind: models.KindUnavailable, Op: "authn.Recheck"})
+		for range 2 * heartbeats {
+			next(t, events) // not being able to ask is no revocation
+		}
+		auth.err.Store(&models.Error{Kind: models.KindUnauthorised, Rule: "revoked"})
+		ended(t, events)
+	}
 }
 
 func TestAStreamEndsWhenItsCallersRoleIsTakenAway(t *testing.T) {

@@ -234,6 +234,23 @@ func TestTwoAPIProcessesShareQuotasAndRevocations(t *testing.T) {
 		code, _ := ask(two.API)
 		return code == http.StatusOK || code == http.StatusTooManyRequests
 	})
+	// What is risky does not wait: the second API has just seen the role, and sees at once that it is gone.
+	s.exec(t, `INSERT INTO role_bindings (subject, role, valid_from, created_by, created_at) VALUES ('svc:e2e-quota', 'scalability_admin', now(), 'e2e', now())`)
+	risky := func() int {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, two.API+"/api/scalability/services/api", strings.NewReader(`{"name":"api"}`))
+		require.NoError(t, err)
+		req.Header.Set("Authorization", "Bearer "+made.Key)
+		req.Header.Set("Content-Type", "application/json")
+		res, err := client.Do(req)
+		require.NoError(t, err)
+		defer res.Body.Close()
+		return res.StatusCode
+	}
+	require.Equal(t, http.StatusBadRequest, risky(), "an administrator gets as far as the body, which is wrong")
+	code, body = s.call(t, "admin", http.MethodPost, "/api/scalability/access/bindings/revoke", map[string]any{"subject": "svc:e2e-quota", "role": "scalability_admin", "reason": "a rehearsal"}, nil)
+	require.Equal(t, http.StatusNoContent, code, body)
+	assert.Equal(t, http.StatusForbidden, risky(), "at once, in another process, without Redis")
+
 	code, body = s.call(t, "admin", http.MethodPost, "/api/scalability/revocations", map[string]any{"subject": "svc:e2e-quota", "reason": "a lost laptop"}, nil)
 	require.Equal(t, http.StatusCreated, code, body)
 	began = time.Now()

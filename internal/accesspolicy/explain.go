@@ -59,7 +59,9 @@ func (e *Explainer) Explain(ctx context.Context, q models.AccessQuestion) (model
 
 // contexts finds which contexts held.
 func (e *Explainer) contexts(ctx context.Context, q models.AccessQuestion, a *models.AccessAnswer) error {
-	weddings, err := e.Records.Weddings(ctx, models.WeddingFilter{From: q.At.Add(-7 * 24 * time.Hour), Until: q.At.Add(48 * time.Hour), Limit: 1000})
+	weddings, err := e.Records.Weddings(ctx, models.WeddingFilter{
+		From: q.At.Add(-7 * 24 * time.Hour), Until: q.At.Add(48 * time.Hour), Coordinator: q.Subject, Limit: 1000,
+	})
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package accesspolicy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -36,8 +37,18 @@ func (r *records) Grants(_ context.Context, subject string, _ time.Time) (models
 	return models.Grants{Subject: subject, Roles: r.grants}, r.err
 }
 
-func (r *records) Weddings(context.Context, models.WeddingFilter) ([]models.Wedding, error) {
-	return r.weddings, r.err
+// Weddings are of a Saturday on which thousands marry: what is not asked for is cut off.
+func (r *records) Weddings(_ context.Context, f models.WeddingFilter) (found []models.Wedding, err error) {
+	others := make([]models.Wedding, 1500)
+	for i := range others {
+		others[i] = models.Wedding{ID: fmt.Sprint("other-", i), Coordinator: "user:somebody", StartsAt: noon, EndsAt: noon.Add(time.Hour)}
+	}
+	for _, w := range append(others, r.weddings...) {
+		if (f.Coordinator == "" || w.Coordinator == f.Coordinator) && len(found) < f.Limit {
+			found = append(found, w)
+		}
+	}
+	return found, r.err
 }
 
 func (r *records) Reservations(context.Context, models.ServiceName, *time.Time) ([]models.Reservation, error) {

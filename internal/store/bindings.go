@@ -13,6 +13,12 @@ import (
 
 var subjectForm = regexp.MustCompile(`^(user|svc):.{1,200}$`)
 
+// keptFrom leaves the begin of a binding that is in force where it is: who is given longer what
+// they have did not lack it until now, and the past is answered for by it.
+const keptFrom = `CASE WHEN excluded.valid_from <= excluded.created_at AND role_bindings.valid_from <= excluded.valid_from
+	AND (role_bindings.valid_to IS NULL OR role_bindings.valid_to >= excluded.valid_from)
+	THEN role_bindings.valid_from ELSE excluded.valid_from END`
+
 // GrantRole gives a role to a subject for a time, or changes that time.
 func (s *Store) GrantRole(ctx context.Context, b models.Binding) error {
 	const op = "store.GrantRole"
@@ -21,8 +27,9 @@ func (s *Store) GrantRole(ctx context.Context, b models.Binding) error {
 	}
 	return s.change(ctx, op, "binding/"+b.Subject+"/"+string(b.Role), func(tx *gorm.DB) error {
 		return tx.Clauses(clause.OnConflict{
-			Columns:   []clause.Column{{Name: "subject"}, {Name: "role"}},
-			UpdateAll: true,
+			Columns: []clause.Column{{Name: "subject"}, {Name: "role"}},
+			DoUpdates: append(clause.AssignmentColumns([]string{"valid_to", "created_by", "created_at"}),
+				clause.Assignment{Column: clause.Column{Name: "valid_from"}, Value: gorm.Expr(keptFrom)}),
 		}).Create(&b).Error
 	})
 }

@@ -71,6 +71,39 @@ func TestTheRevisionGrowsWithEachChange(t *testing.T) {
 	assert.Equal(t, []models.Binding{b}, all)
 }
 
+func TestARoleThatIsGivenForLongerWasHeldAllTheTime(t *testing.T) {
+	s := fresh(t)
+	holds := func(at time.Time) bool {
+		g, err := s.Grants(t.Context(), "user:olga", at)
+		require.NoError(t, err)
+		return len(g.Roles) > 0
+	}
+	later, end, muchLater := noon.Add(time.Hour), noon.Add(2*time.Hour), noon.Add(5*time.Hour)
+	b := bind("user:olga", models.RoleOperator)
+	b.ValidTo = &end
+	require.NoError(t, s.GrantRole(t.Context(), b))
+	longer := b
+	longer.ValidFrom, longer.CreatedAt, longer.ValidTo, longer.CreatedBy = later, later, &muchLater, "user:berta"
+	require.NoError(t, s.GrantRole(t.Context(), longer))
+	assert.True(t, holds(noon), "it was held before it was given for longer")
+	assert.True(t, holds(end))
+	all, err := s.Bindings(t.Context())
+	require.NoError(t, err)
+	longer.ValidFrom = noon
+	assert.Equal(t, []models.Binding{longer}, all)
+
+	put := longer
+	put.ValidFrom, put.CreatedAt, put.ValidTo = muchLater, later, nil
+	require.NoError(t, s.GrantRole(t.Context(), put))
+	assert.False(t, holds(end), "who is told to begin later does")
+	again := put
+	again.ValidFrom, again.CreatedAt = muchLater.Add(time.Hour), muchLater.Add(time.Hour)
+	require.NoError(t, s.RevokeRole(t.Context(), "user:olga", models.RoleOperator, muchLater.Add(time.Minute)))
+	require.NoError(t, s.GrantRole(t.Context(), again))
+	assert.False(t, holds(muchLater.Add(30*time.Minute)), "a role that had ended was not held in between")
+	assert.True(t, holds(muchLater.Add(time.Hour)))
+}
+
 func TestBindingsThatMeanNothingAreRefused(t *testing.T) {
 	s := fresh(t)
 	for name, c := range map[string]struct {

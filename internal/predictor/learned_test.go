@@ -15,6 +15,30 @@ import (
 
 // booked is a world with a history of days in which guests brought 1.56 requests/s at the
 // ceremony, and a calendar that goes on.
+// TestAssumedGuestsAreNotKnownAsWellAsTheBase: the base has an interval of a few per cent, what
+// guests bring is a guess.
+func TestAssumedGuestsAreNotKnownAsWellAsTheBase(t *testing.T) {
+	w := newWorld()
+	w.load = since(60*days, noisy(0.05, platformDay))
+	w.weddings = []models.Wedding{wedding("one", now.Add(5*time.Hour), 200)}
+	seen := 0
+	for _, p := range w.predict(t, 24).Points {
+		require.NotNil(t, p.P90)
+		guests := 0.0
+		for _, s := range p.Weddings {
+			guests += s.RPS
+		}
+		if guests == 0 {
+			assert.Less(t, *p.P90, 1.2*p.P50)
+			continue
+		}
+		seen++
+		assert.GreaterOrEqual(t, *p.P90+0.1, p.P50+0.49*guests)
+		assert.GreaterOrEqual(t, *p.P99, *p.P95)
+	}
+	assert.Greater(t, seen, 5)
+}
+
 // TestAPastThatIsLoadedIsSeenInEachProcess without a fit by schedule, which runs in one.
 func TestAPastThatIsLoadedIsSeenInEachProcess(t *testing.T) {
 	w := newWorld()

@@ -71,12 +71,26 @@ func (h *hour) guess(measured int) {
 	case measured >= levelHours:
 		ratios = [levelCount]float64{0.2, 0.3, 0.5, 1, 1.5, 2, 2.5, 3}
 	}
-	normal := [levelCount]float64{-1.53, -1.28, -1, 0, 1, 1.28, 1.53, 1.81} // of one whose 90th percentile is one
 	for k, r := range ratios {
-		way := math.Hypot((r-1)*own, normal[k]*(assumedTail-1)*guests)
-		h.loads[k] = math.Max(0, own+guests+math.Copysign(way, normal[k]))
+		h.loads[k] = r * own
 	}
+	h.invite(own, guests)
 	h.ranged, h.guessed = true, true
+}
+
+// invite adds guests of whom is assumed what they bring to the bounds of a load without
+// them: both may be off, each by itself. So an hour whose own load is known well is not
+// known as well with them.
+func (h *hour) invite(own, guests float64) {
+	normal := [levelCount]float64{-1.53, -1.28, -1, 0, 1, 1.28, 1.53, 1.81} // of one whose 90th percentile is one
+	for k, z := range normal {
+		if z == 0 || guests == 0 {
+			h.loads[k] += guests
+			continue
+		}
+		way := math.Hypot(h.loads[k]-own, z*(assumedTail-1)*guests)
+		h.loads[k] = math.Max(0, own+guests+math.Copysign(way, z))
+	}
 }
 
 // quantile is the load that is not passed with probability q.
@@ -180,7 +194,7 @@ func (v *view) learnedHour(h int64, p forecast.Point) hour {
 	if v.assumed {
 		out.shares = v.simple.shares(h)
 		if p.Expected > 0 {
-			ratio = out.expected() / p.Expected
+			ratio = out.own() / p.Expected
 		}
 	} else {
 		for _, s := range p.Events {
@@ -192,6 +206,9 @@ func (v *view) learnedHour(h int64, p forecast.Point) hour {
 		rps, ok := p.Quantile(q)
 		return rps * ratio, ok
 	})
+	if v.assumed && out.ranged {
+		out.invite(out.own(), out.expected()-out.own())
+	}
 	return out
 }
 

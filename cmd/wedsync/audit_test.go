@@ -133,6 +133,28 @@ func TestWhatKeepsVerifyFromLookingIsNoVerdict(t *testing.T) {
 	}
 }
 
+// TestTheSigningKeyCanBeChanged is what an operator does, with the commands that they have.
+func TestTheSigningKeyCanBeChanged(t *testing.T) {
+	root, _, former := trailed(t)
+	key := filepath.Join(t.TempDir(), "new.key")
+	_, _, err := run(t, "audit", "key", "--out", key)
+	require.NoError(t, err)
+	t.Setenv("AUDIT_SIGNING_KEY_FILE", key)
+	out, _, err := run(t, "audit", "verify", "--root", root)
+	assert.Equal(t, exitCode(audit.Tampered), err, "what the former key signed is signed by nobody known: %s", out)
+	t.Setenv("AUDIT_FORMER_KEYS", former+"@2099-01-01T00:00:00Z")
+	out, _, err = run(t, "audit", "verify", "--root", root)
+	require.NoError(t, err, out)
+	t.Setenv("AUDIT_FORMER_KEYS", former+"@2020-01-01T00:00:00Z")
+	out, _, err = run(t, "audit", "verify", "--root", root)
+	assert.Equal(t, exitCode(audit.Tampered), err)
+	assert.Contains(t, out, "was given up at 2020-01-01T00:00:00Z")
+	t.Setenv("AUDIT_FORMER_KEYS", "nonsense")
+	_, stderr, err := run(t, "audit", "verify", "--root", root)
+	assert.Equal(t, codeUnread, err)
+	assert.Contains(t, stderr, "AUDIT_FORMER_KEYS")
+}
+
 func TestEntriesAreExportedAndFollowedFromTheRunningStack(t *testing.T) {
 	root, _, _ := trailed(t)
 	out, stderr, err := run(t, "audit", "export", "--root", root, "--action", "scalability:*")

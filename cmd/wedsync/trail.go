@@ -78,6 +78,9 @@ func (s *parts) openAnchor() error {
 // publicKeys check what a key signs, and what was signed before with others.
 func publicKeys(c config.Security, private string) ([]string, error) {
 	keys := strings.FieldsFunc(c.AuditFormerKeys, func(r rune) bool { return r == ',' || r == ' ' })
+	if err := audit.CheckKeys(keys); err != nil {
+		return nil, fmt.Errorf("AUDIT_FORMER_KEYS: %w", err)
+	}
 	if private == "" {
 		return keys, nil
 	}
@@ -85,8 +88,7 @@ func publicKeys(c config.Security, private string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys = append([]string{public}, keys...)
-	return keys, audit.CheckKeys(keys)
+	return append([]string{public}, keys...), nil
 }
 
 // runAnchor signs a checkpoint each minute until ctx ends.

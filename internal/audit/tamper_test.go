@@ -135,24 +135,26 @@ func TestARowAfterTheClosingOneIsFoundAlsoUnderANewCheckpoint(t *testing.T) {
 }
 
 func TestCheckpointsThatWereReplayedOrCutAtTheFrontAreFound(t *testing.T) {
+	x := newTrail(t, 8)
+	for range 2 {
+		x.fill(t, x.writer, 8)
+		require.NoError(t, x.anchor.Checkpoint(t.Context(), 0))
+	}
+	x.remember(t)
 	for name, c := range map[string]struct {
 		statement string
 		want      Verdict
 		text      string
 	}{
-		"an old one is put at the end":          {"INSERT INTO audit_checkpoints (at, note) SELECT now(), note FROM audit_checkpoints ORDER BY id LIMIT 1", Tampered, "an older one, put there again"},
-		"the newest becomes an old one":         {"UPDATE audit_checkpoints SET note = (SELECT note FROM audit_checkpoints ORDER BY id LIMIT 1) WHERE id = (SELECT max(id) FROM audit_checkpoints)", Tampered, "an older one"},
-		"the oldest is gone":                    {"DELETE FROM audit_checkpoints WHERE id = (SELECT min(id) FROM audit_checkpoints)", Gap, "the oldest that is there, are missing"},
-		"one in the middle is gone":             {"DELETE FROM audit_checkpoints WHERE id = (SELECT min(id) + 1 FROM audit_checkpoints)", Gap, "a checkpoint before"},
-		"two have changed places":               {"UPDATE audit_checkpoints c SET note = (SELECT o.note FROM audit_checkpoints o WHERE o.id <> c.id AND o.id < 3) WHERE c.id < 3", Gap, "missing"},
-		"one says that a key signed it, and it": {"UPDATE audit_checkpoints SET note = regexp_replace(note, '— wedsync-audit .*', '— wedsync-audit AAAAAAAAAAAAAAAA') WHERE id = 2", Tampered, "not signed by a key"},
+		"an old one is put at the end":     {"INSERT INTO audit_checkpoints (at, note) SELECT now(), note FROM audit_checkpoints ORDER BY id LIMIT 1", Tampered, "an older one, put there again"},
+		"the newest becomes an old one":    {"UPDATE audit_checkpoints SET note = (SELECT note FROM audit_checkpoints ORDER BY id LIMIT 1) WHERE id = (SELECT max(id) FROM audit_checkpoints)", Tampered, "an older one"},
+		"the oldest is gone":               {"DELETE FROM audit_checkpoints WHERE id = (SELECT min(id) FROM audit_checkpoints)", Gap, "the oldest that is there, are missing"},
+		"one in the middle is gone":        {"DELETE FROM audit_checkpoints WHERE id = (SELECT min(id) + 1 FROM audit_checkpoints)", Gap, "a checkpoint before"},
+		"two have changed places":          {"UPDATE audit_checkpoints c SET note = (SELECT o.note FROM audit_checkpoints o WHERE o.id <> c.id AND o.id < 3) WHERE c.id < 3", Gap, "missing"},
+		"one has a signature that is none": {"UPDATE audit_checkpoints SET note = regexp_replace(note, '— wedsync-audit .*', '— wedsync-audit AAAAAAAAAAAAAAAA') WHERE id = 2", Tampered, "not signed by a key"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			x := newTrail(t, 8)
-			for range 2 {
-				x.fill(t, x.writer, 8)
-				require.NoError(t, x.anchor.Checkpoint(t.Context(), 0))
-			}
+			x.putBack(t)
 			require.Empty(t, x.verify(t, nil).Findings)
 			x.doctor(t, c.statement)
 			r := x.verify(t, nil)

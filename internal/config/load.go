@@ -40,7 +40,7 @@ func Load(environ []string) (Config, error) {
 		problems = append(problems, fmt.Errorf("config: a checked value does not fit its field: %w", err))
 	}
 	problems = append(problems, cfg.contradictions()...)
-	cfg.warnings = slices.Concat(unknown(given), cfg.exposures())
+	cfg.warnings = slices.Concat(unknown(given), cfg.exposures(), cfg.twoProviders())
 	return cfg, errors.Join(problems...)
 }
 

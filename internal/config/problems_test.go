@@ -179,6 +179,9 @@ func TestWarnings(t *testing.T) {
 				"TEMPORAL_ADDRESS: names another machine, which is spoken to in the clear; set TEMPORAL_TLS"}},
 		"encrypted":                       {[]string{"DATABASE_URL=postgres://app:pw@db/x?sslmode=verify-full", "REDIS_URL=rediss://cache:6379/0", "TEMPORAL_ADDRESS=temporal:7233", "TEMPORAL_TLS=true"}, nil},
 		"on this machine, or by a socket": {[]string{"DATABASE_URL=postgres://app@/x?host=/run/postgresql", "REDIS_URL=redis://127.0.0.1:6379/0"}, nil},
+		"two providers of names":          {[]string{"AUTH_JWKS_URL=https://id.example/keys", "AUTH_ISSUER=https://id.example", "AUTH_OIDC_ISSUER=https://other.example"}, []string{"AUTH_OIDC_ISSUER: is another provider than AUTH_ISSUER: the same subject at both is the same person here"}},
+		"one provider of names":           {[]string{"AUTH_DISCOVERY=true", "AUTH_ISSUER=https://id.example/", "AUTH_OIDC_ISSUER=https://id.example"}, nil},
+		"tokens of our own":               {[]string{"AUTH_TOKEN_SECRET=" + strings.Repeat("s", 32), "AUTH_ISSUER=wedsync", "AUTH_OIDC_ISSUER=https://id.example"}, nil},
 		"closed in development":           {[]string{"WEDSYNC_ENV=development", "API_ADDRESS=[::1]:8080", "METRICS_ADDRESS=localhost:1"}, nil},
 		"the owner's door left open":      {[]string{"DATABASE_OWNER_URL=postgres://owner:pw@db/x"}, nil},
 	}

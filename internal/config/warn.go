@@ -73,6 +73,17 @@ func (c Config) clear() []Warning {
 	return out
 }
 
+// twoProviders warns where people are named by one provider in the browser and by another one
+// in tokens. Both names become user:<sub>, so the same one at both is the same person here.
+func (c Config) twoProviders() []Warning {
+	a := c.Auth
+	byProvider := a.JWKSURL != "" || a.Discovery
+	if a.OIDCIssuer == "" || !byProvider || strings.TrimRight(a.OIDCIssuer, "/") == strings.TrimRight(a.Issuer, "/") {
+		return nil
+	}
+	return []Warning{{Variable: "AUTH_OIDC_ISSUER", Message: "is another provider than AUTH_ISSUER: the same subject at both is the same person here"}}
+}
+
 // remote says whether a host is another machine; a socket's folder is not.
 func remote(host string) bool { return host != "" && !isLoopback(host) }
 

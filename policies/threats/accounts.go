@@ -44,7 +44,7 @@ func (d *Detector) failedAs(e models.AuditEntry, claimed, from string) {
 	}
 	a.failures = append(a.failures, failure{e.At, e.ID, from})
 	found := a.within(e.At, d.s.BruteWindow)
-	if len(found) < d.s.BruteFailures {
+	if len(found) < d.s.BruteFailures || !d.worthTelling(claimed, e.At) {
 		return
 	}
 	d.raise(models.Threat{
@@ -53,6 +53,21 @@ func (d *Detector) failedAs(e models.AuditEntry, claimed, from string) {
 		Sentence: fmt.Sprintf("%d credentials for %s were refused in %s, the last from %s: somebody tries to get in. Refused calls for it are answered slowly now.",
 			len(found), claimed, told(e.At.Sub(found[0].at)), orUnknown(e.RemoteIP)),
 	}, e, d.s.BruteWindow)
+}
+
+// worthTelling says whether guesses at an account make an alert of their own. Names cost nothing
+// to make up: of those that never got in, so many are told of in a window. More than that is a
+// spray, which is told of as one; and who is known here is always told of.
+func (d *Detector) worthTelling(claimed string, at time.Time) bool {
+	if d.people.find(claimed) != nil {
+		return true
+	}
+	full := d.strangers.count(at) >= maxStrangers
+	if _, told := d.strangers.last[claimed]; full && !told {
+		return false
+	}
+	d.strangers.add(claimed, at)
+	return true
 }
 
 // pair is a token that worked from a network.

@@ -30,6 +30,8 @@ type Detector struct {
 	people   *recent[habits]
 	raised   *recent[time.Time] // by group
 
+	strangers *sliding // accounts that never got in, and that an alert is about
+
 	failing  *sliding // accounts
 	active   *sliding // accounts that got in
 	awake    *sliding // people whose habits are known, in the last hour
@@ -46,7 +48,7 @@ func New(s Settings) *Detector {
 		s:        s,
 		accounts: newRecent[account](maxAccounts), networks: newRecent[network](maxNetworks),
 		people: newRecent[habits](maxSubjects), raised: newRecent[time.Time](maxGroups),
-		failing: newSliding(s.SprayWindow, 0, maxAccounts), active: newSliding(s.SprayWindow, s.SprayWindow/20, maxAccounts),
+		strangers: newSliding(s.BruteWindow, s.BruteWindow/20, maxStrangers), failing: newSliding(s.SprayWindow, 0, maxAccounts), active: newSliding(s.SprayWindow, s.SprayWindow/20, maxAccounts),
 		awake: newSliding(time.Hour, 5*time.Minute, maxSubjects),
 	}
 }

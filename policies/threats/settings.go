@@ -67,6 +67,8 @@ const (
 	maxEvidence = 10 // entries that an alert names
 	maxFailures = 64 // of one account that are remembered
 	maxPairs    = 16 // of token and network of one subject
+
+	maxStrangers = 50 // accounts that never got in, of which guesses are told in a window
 )
 
 // Surroundings are what else holds when something happens.

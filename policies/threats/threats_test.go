@@ -455,6 +455,30 @@ func TestHabitsCanBeLearnedFromASummary(t *testing.T) {
 	assert.NotContains(t, f.rules(), "success_after_failures/account")
 }
 
+// Otherwise an attacker could bury one attack under alerts of accounts that nobody has.
+func TestMadeUpNamesDoNotBuryAnAccountThatIsThere(t *testing.T) {
+	f := newFeed()
+	f.add(allowed(after(-time.Hour), "user:anna", "62.5.7.9", "t", models.PermissionRead))
+	for i := range 3000 { // 300 names, ten guesses at each, in ten minutes
+		f.add(failed(after(time.Duration(i)*200*time.Millisecond), fmt.Sprintf("user:f%d", i%300), fmt.Sprintf("9.%d.7.1", i%250), "signature"))
+	}
+	brute := func() (n int) {
+		for _, x := range f.found {
+			if x.Rule == models.ThreatBruteForce {
+				n++
+			}
+		}
+		return n
+	}
+	assert.Equal(t, maxStrangers, brute())
+	assert.Contains(t, f.rules(), "spray/platform")
+	for i := range 10 {
+		f.add(failed(after(10*time.Minute+time.Duration(i)*time.Second), "user:anna", "9.9.7.1", "signature"))
+	}
+	assert.Equal(t, maxStrangers+1, brute())
+	assert.Equal(t, "user:anna", f.found[len(f.found)-1].Subject)
+}
+
 func TestAFloodCostsBoundedMemory(t *testing.T) {
 	f := newFeed()
 	for i := range 60_000 {

@@ -46,7 +46,7 @@ type Identity struct {
 	Subject     string    `json:"subject"` // user:<sub> or svc:<sub>
 	Kind        string    `json:"kind"`    // user or service
 	TokenID     string    `json:"tokenId"`
-	IssuedAt    time.Time `json:"issuedAt"` // zero where the token does not say
+	IssuedAt    time.Time `json:"issuedAt"` // at the earliest, by our clock; zero where the token does not say
 	ExpiresAt   time.Time `json:"expiresAt"`
 	ClaimedRole string    `json:"claimedRole"` // what the token says, never trusted
 }

@@ -189,6 +189,22 @@ func TestUnknownKeyIDsMakeNoStampede(t *testing.T) {
 	require.NoError(t, err, "known keys stay in use meanwhile")
 }
 
+// The provider's clock may be half a minute ahead of the one by which is revoked.
+func TestATokenOfAClockThatIsAheadDoesNotOutliveARevocation(t *testing.T) {
+	keys := newKeyring(t)
+	p := newProvider(t)
+	p.publish(t, keys.published()...)
+	at := func(iat time.Time) models.Identity {
+		id, err := p.verifier(t).Verify(t.Context(), signed(t, jwt.SigningMethodRS256, keys.rsa, map[string]any{"kid": "rsa"}, with(map[string]any{"iat": iat.Unix()})))
+		require.NoError(t, err)
+		return id
+	}
+	ahead := at(now.Add(29 * time.Second))
+	assert.True(t, models.Revocation{Subject: ahead.Subject, CreatedAt: now}.Ends(ahead))
+	fresh := at(now)
+	assert.False(t, models.Revocation{Subject: fresh.Subject, CreatedAt: now.Add(-31 * time.Second)}.Ends(fresh), "whoever signs in later is let in")
+}
+
 func TestAKeySetIsReadToItsBound(t *testing.T) {
 	keys := newKeyring(t)
 	p := newProvider(t)

@@ -203,7 +203,11 @@ func (o *verifyFlags) verify(ctx context.Context, v audit.VerifyOptions) (r audi
 // printVerified says what was found, the first bad row first.
 func printVerified(out io.Writer, r audit.Report, asJSON bool) error {
 	if asJSON {
-		if err := json.NewEncoder(out).Encode(r); err != nil {
+		whole := struct {
+			Verdict string `json:"verdict"`
+			audit.Report
+		}{r.Verdict().String(), r}
+		if err := json.NewEncoder(out).Encode(whole); err != nil {
 			return err
 		}
 	} else {

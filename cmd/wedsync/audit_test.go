@@ -110,6 +110,7 @@ func TestWhatKeepsVerifyFromLookingIsNoVerdict(t *testing.T) {
 	root, _, public := trailed(t)
 	out, _, err := run(t, "audit", "verify", "--root", root, "--key", public, "--json", "--off-record")
 	require.NoError(t, err, out)
+	assert.True(t, strings.HasPrefix(out, `{"verdict":"sound",`), out)
 	var r audit.Report
 	require.NoError(t, json.Unmarshal([]byte(out), &r))
 	assert.Equal(t, 2, r.Streams)

@@ -53,6 +53,7 @@ func (v *verification) follow(s *streamState, at head, seg segment) head {
 		v.bad(Tampered, seg, "the number is there twice, or out of order")
 	case seg.first.seq > at.seq+1:
 		v.find(Gap, head{stream: s.stored.stream, seq: at.seq + 1}, "rows %d to %d are missing", at.seq+1, seg.first.seq-1)
+		v.report.Findings[len(v.report.Findings)-1].At = seg.at // of the row after it
 	case seg.prev != at.hash:
 		v.bad(Tampered, seg, "it does not follow the row before it")
 	}

@@ -57,7 +57,7 @@ type Finding struct {
 	Kind    string    `json:"kind"`
 	Stream  string    `json:"stream"`
 	Seq     int64     `json:"seq"`
-	At      time.Time `json:"at,omitzero"`
+	At      time.Time `json:"at,omitzero"` // of that row, or of the one after a gap
 	ID      string    `json:"id,omitempty"`
 	Text    string    `json:"text"`
 }

@@ -17,6 +17,9 @@ import (
 const (
 	// stopTimeout is how long activities that run get to end.
 	stopTimeout = 10 * time.Second
+	// deadlockTimeout is longer than the second of the SDK: on a machine that is short of cpu a
+	// workflow that is merely slow would fail its task, and a person's command with it.
+	deadlockTimeout = 5 * time.Second
 	// firstRetry and lastRetry bound the waits while Temporal is away.
 	firstRetry = 500 * time.Millisecond
 	lastRetry  = 10 * time.Second
@@ -93,7 +96,7 @@ func start(ctx context.Context, o Options, fatal chan<- error) (worker.Worker, e
 	var w worker.Worker
 	err := retry(ctx, o.log(), "start", func() error {
 		w = worker.New(o.Client, o.TaskQueue, worker.Options{
-			WorkerStopTimeout: stopTimeout,
+			WorkerStopTimeout: stopTimeout, DeadlockDetectionTimeout: deadlockTimeout,
 			OnFatalError: func(err error) {
 				select {
 				case fatal <- err:

@@ -66,7 +66,7 @@ func newScenario(t *testing.T, p *plant) *scenario {
 // employ starts a worker.
 func (s *scenario) employ() {
 	s.t.Helper()
-	s.work = tworker.New(s.c, s.queue, tworker.Options{Identity: "recorder", StickyScheduleToStartTimeout: time.Second, WorkerStopTimeout: 2 * time.Second})
+	s.work = tworker.New(s.c, s.queue, tworker.Options{Identity: "recorder", StickyScheduleToStartTimeout: time.Second, WorkerStopTimeout: 2 * time.Second, DeadlockDetectionTimeout: 5 * time.Second})
 	worker.Register(s.work, s.plant.activities())
 	require.NoError(s.t, s.work.Start())
 }

@@ -25,7 +25,7 @@ func TestRecordASeason(t *testing.T) {
 	world.ceremony = true // so that the gates do not load anything
 	queue := "season-" + uuid.NewString()
 	start := func() tworker.Worker {
-		w := tworker.New(s.c, queue, tworker.Options{Identity: "recorder"})
+		w := tworker.New(s.c, queue, tworker.Options{Identity: "recorder", DeadlockDetectionTimeout: 5 * time.Second})
 		worker.Register(w, worker.Activities{Seasons: world.activities()})
 		require.NoError(t, w.Start())
 		return w

@@ -104,6 +104,7 @@ type keeper struct {
 	trail      *audit.Writer
 	url        string
 	publicKeys []string
+	copies     string // address or folder of the copied checkpoints
 }
 
 // Retire drops what is older than the retention and sealed.
@@ -118,7 +119,7 @@ func (k keeper) ReconcileIntents(ctx context.Context) ([]string, error) {
 
 // Verify looks at the whole trail, and keeps what it found.
 func (k keeper) Verify(ctx context.Context) (string, bool, error) {
-	r, err := verifyOnRecord(ctx, k.trail, "svc:worker", audit.VerifyOptions{URL: k.url, Process: "verify", PublicKeys: k.publicKeys})
+	r, err := verifyOnRecord(ctx, k.trail, "svc:worker", audit.VerifyOptions{URL: k.url, Process: "verify", PublicKeys: k.publicKeys, Copies: folderOf(k.copies)})
 	if err != nil {
 		return "", false, err
 	}

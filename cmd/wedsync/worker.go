@@ -81,7 +81,7 @@ func (s *parts) activities() (worker.Activities, error) {
 	}
 	var trail activities.Trail
 	if s.trail != nil {
-		trail = keeper{s.trail, s.cfg.Database.URL.Reveal(), s.publicKeys}
+		trail = keeper{s.trail, s.cfg.Database.URL.Reveal(), s.publicKeys, s.cfg.Security.AuditCheckpointCopy.Reveal()}
 	}
 	told := escalations{s.log, telemetry.NewEscalationMetrics(s.registry).Told}
 	seasons, err := s.seasons(capacity, observer, told)

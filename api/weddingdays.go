@@ -144,5 +144,9 @@ func (s *server) CancelWeddingDay(c *gin.Context, date gen.DatePath, p gen.Cance
 	if err == nil {
 		err = s.DayRunner.CancelWeddingDay(c.Request.Context(), date, valueOr(p.Region, ""), callOf(c).identity.Subject, in.Reason)
 	}
-	s.reply(c, http.StatusAccepted, gen.WorkflowReceipt{WorkflowId: "wedding-day/" + date, Text: "The day was asked to stop; what it reserved is released."}, err)
+	id := "wedding-day/" + date
+	if region := valueOr(p.Region, ""); region != "" {
+		id += "/" + region
+	}
+	s.reply(c, http.StatusAccepted, gen.WorkflowReceipt{WorkflowId: id, Text: "The day was asked to stop; what it reserved is released."}, err)
 }

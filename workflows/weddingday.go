@@ -150,7 +150,7 @@ func (d *weddingDay) look(ctx workflow.Context) {
 			d.hold(ctx)
 		}
 		d.check(ctx)
-		d.judgeDeadline(d.now(ctx))
+		d.judgeDeadline(ctx, d.now(ctx))
 	}
 	d.publish(ctx)
 }
@@ -242,21 +242,6 @@ func (d *weddingDay) judge(now time.Time) {
 	}
 	if s.From.IsZero() && !d.view.First.IsZero() || d.view.First.Before(s.From) && !d.view.First.IsZero() {
 		s.From = d.view.First.Add(-weddingday.Slack - weddingday.NodesAhead)
-	}
-}
-
-// judgeDeadline keeps the rule that waves have finished 20 min before a ceremony.
-func (d *weddingDay) judgeDeadline(now time.Time) {
-	for _, w := range d.weddings() {
-		if !w.Counts() || now.After(w.StartsAt) || now.Before(w.StartsAt.Add(-weddingday.Deadline)) {
-			continue
-		}
-		for _, r := range d.state.Readings {
-			if r.Floor > 0 && r.Ready < r.Floor {
-				d.once("deadline/"+w.ID+"/"+string(r.Service), now, models.FlagPage,
-					fmt.Sprintf("%d of %d replicas of %s are ready less than 20 min before %d guests come", r.Ready, r.Floor, r.Service, w.Guests))
-			}
-		}
 	}
 }
 

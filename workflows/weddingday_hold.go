@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -38,14 +39,79 @@ func (d *weddingDay) hold(ctx workflow.Context) {
 
 // pageLate tells of guests for whom a floor rose too late for waves.
 func (d *weddingDay) pageLate(before, after []models.DayFloor, now time.Time) {
+	var late []models.DayWedding
 	for _, w := range weddingday.Late(d.weddings(), now, seconds(int(d.state.Waves))) {
 		rose := slices.ContainsFunc(after, func(f models.DayFloor) bool {
 			return f.Replicas > weddingday.FloorOf(before, f.Service, w.StartsAt) && !w.StartsAt.Before(f.From) && w.StartsAt.Before(f.Until)
 		})
-		if rose && w.StartsAt.After(now) {
-			d.once("late/"+w.ID, now, models.FlagPage, fmt.Sprintf("%d guests come at %s: waves would not be done 20 min before, capacity is ordered in one", w.Guests, dated(w.StartsAt)))
+		if key := "late/" + w.ID; rose && w.StartsAt.After(now) && !slices.Contains(d.state.Warned, key) {
+			d.state.Warned, late = append(d.state.Warned, key), append(late, w)
 		}
 	}
+	if len(late) > 0 {
+		first := slices.MinFunc(late, func(a, b models.DayWedding) int { return a.StartsAt.Compare(b.StartsAt) })
+		d.note(now, models.FlagPage, fmt.Sprintf("%s come from %s on: waves would not be done 20 min before, capacity is ordered in one", guestsOf(late), dated(first.StartsAt)))
+	}
+}
+
+// changeDeadlineOnce marks runs that page once for all services that are short together.
+const changeDeadlineOnce = "deadline-once"
+
+// judgeDeadline keeps the rule that waves have finished 20 min before a ceremony. Who is
+// called is called once, with all that is short, and again for what falls short later: a
+// Saturday has many weddings, and there are nine services.
+func (d *weddingDay) judgeDeadline(ctx workflow.Context, now time.Time) {
+	var due []models.DayWedding
+	for _, w := range d.weddings() {
+		if w.Counts() && !now.After(w.StartsAt) && !now.Before(w.StartsAt.Add(-weddingday.Deadline)) {
+			due = append(due, w)
+		}
+	}
+	short := slices.DeleteFunc(slices.Clone(d.state.Readings), func(r models.DayReading) bool { return r.Floor == 0 || r.Ready >= r.Floor })
+	if len(due) == 0 || len(short) == 0 {
+		return
+	}
+	if workflow.GetVersion(ctx, changeDeadlineOnce, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		d.pageEach(due, short, now)
+		return
+	}
+	for _, r := range d.state.Readings {
+		if !slices.ContainsFunc(short, func(o models.DayReading) bool { return o.Service == r.Service }) {
+			d.forget("deadline/" + string(r.Service))
+		}
+	}
+	var missing []string
+	for _, r := range short {
+		if key := "deadline/" + string(r.Service); !slices.Contains(d.state.Warned, key) {
+			d.state.Warned = append(d.state.Warned, key)
+			missing = append(missing, fmt.Sprintf("%d of %d replicas of %s", r.Ready, r.Floor, r.Service))
+		}
+	}
+	if len(missing) > 0 {
+		d.note(now, models.FlagPage, fmt.Sprintf("%s are ready less than 20 min before %s come", strings.Join(missing, ", "), guestsOf(due)))
+	}
+}
+
+// pageEach is how runs of before go on.
+func (d *weddingDay) pageEach(due []models.DayWedding, short []models.DayReading, now time.Time) {
+	for _, w := range due {
+		for _, r := range short {
+			d.once("deadline/"+w.ID+"/"+string(r.Service), now, models.FlagPage,
+				fmt.Sprintf("%d of %d replicas of %s are ready less than 20 min before %d guests come", r.Ready, r.Floor, r.Service, w.Guests))
+		}
+	}
+}
+
+// guestsOf counts those of some weddings, for people.
+func guestsOf(list []models.DayWedding) string {
+	n := 0
+	for _, w := range list {
+		n += w.Guests
+	}
+	if len(list) == 1 {
+		return fmt.Sprintf("%d guests", n)
+	}
+	return fmt.Sprintf("%d guests of %d weddings", n, len(list))
 }
 
 // changeCheckOpen marks runs that go on with the check-list while a ceremony is ahead.

@@ -201,20 +201,6 @@ func (b *daybook) SaveWeddingDay(_ context.Context, d models.WeddingDay) error {
 	return nil
 }
 
-func (b *daybook) WeddingDay(context.Context, string, string) (models.WeddingDay, error) {
-	defer b.locked()()
-	if len(b.rows) == 0 {
-		return models.WeddingDay{}, models.NotFound("date", "")
-	}
-	return b.rows[len(b.rows)-1], nil
-}
-
-func (b *daybook) EscalateDay(_ context.Context, _ models.WeddingDay, n models.DayNote) error {
-	defer b.locked()()
-	b.heard = append(b.heard, n)
-	return nil
-}
-
 func (b *daybook) EnsureWeddingDay(_ context.Context, date, region string) (bool, error) {
 	defer b.locked()()
 	id := workflows.WeddingDayID(date, region)

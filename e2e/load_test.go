@@ -34,6 +34,7 @@ func (s *stack) quick(t *testing.T, name models.ServiceName, change func(*models
 	after.Policy.MinimumRequests, after.Policy.ReadyDeadlineSeconds = 50, 30
 	after.Policy.HoldAfterUpSeconds, after.Policy.DownStabilisationSeconds, after.Policy.DownPeriodSeconds = 5, 5, 1
 	after.Policy.PanicSeconds, after.Policy.DownStepShare = 5, 1
+	after.Policy.SuspectHoldSeconds = 5 // tests end side by side: many services' load falls at once, like in an outage
 	if change != nil {
 		change(&after.Policy)
 	}
@@ -125,6 +126,11 @@ func (s *stack) operation(t *testing.T, name models.ServiceName) string {
 func (s *stack) newest(t *testing.T, name models.ServiceName, direction models.Direction, after time.Time, within time.Duration) models.Decision {
 	t.Helper()
 	var found models.Decision
+	defer func() {
+		if t.Failed() {
+			t.Log("what was decided instead: " + s.explanation(t, name).Text)
+		}
+	}()
 	eventually(t, within, fmt.Sprintf("a decision to move %s %s", name, direction), func() bool {
 		for _, d := range s.decisions(t, string(name), 10) {
 			if d.Direction == direction && d.CreatedAt.After(after) && d.Status != models.DecisionProposed {

@@ -311,7 +311,7 @@ func approval(t *testing.T) {
 	began, orders := up.CreatedAt, s.orders(t, c, name)
 	l := s.launcher(t)
 	waiting := func(after time.Time) models.Decision {
-		d := s.newest(t, name, models.DirectionDown, after, time.Minute)
+		d := s.newest(t, name, models.DirectionDown, after, 2*time.Minute)
 		eventually(t, 30*time.Second, "it waits for a person", func() bool {
 			var p workflows.OperationProgress
 			s.state(t, workflows.OperationID(name, d.ID), &p)
